@@ -1,0 +1,86 @@
+package broker_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/kgo-project/kgo/"
+
+// layers is the dependency rule, lowest row first: a package imports only lower rows, never its own row.
+// Do not relax it to make a build pass: move the interface to its consumer instead.
+var layers = [][]string{
+	{"broker/ident", "broker/vfs", "broker/invariants", "broker/syncx", "broker/netx"},
+	{"broker/vfs/errorfs", "broker/batch", "broker/record", "broker/config", "broker/metrics"},
+	{"broker/wire", "broker/auth", "broker/quota", "broker/storage", "broker/console"},
+	{"broker/storage/clean", "broker/storage/check", "broker/quorum", "broker/metadata"},
+	{"broker/quorum/quorumsim", "broker/acl", "broker/controller", "broker/replica", "broker/coordinator"},
+	{"broker/coordinator/group", "broker/coordinator/txn"},
+	{"broker/api"},
+	{"broker/server"},
+	{"broker/brokertest"},
+}
+
+// brokerCommands are the only files of commands that may import the broker's packages; every other command speaks the protocol.
+var brokerCommands = map[string]bool{"server.go": true, "coordinator.go": true, "lab.go": true, "storage.go": true, "dump_log.go": true}
+
+type listedPackage struct {
+	ImportPath  string
+	Imports     []string
+	TestImports []string
+}
+
+func TestPackagesImportOnlyLowerLayers(t *testing.T) {
+	row := make(map[string]int)
+	for i, names := range layers {
+		for _, name := range names {
+			row[module+name] = i
+		}
+	}
+	for _, p := range listPackages(t, module+"broker/...") {
+		if p.ImportPath == module+"broker" {
+			continue
+		}
+		own, listed := row[p.ImportPath]
+		if !listed && !strings.Contains(p.ImportPath, "/internal/") {
+			t.Errorf("%s is in no layer: add it to the table in broker/layering_test.go and to docs/architecture.md", p.ImportPath)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if !strings.HasPrefix(imp, module) || strings.Contains(imp, "/internal/") {
+				continue
+			}
+			below, ok := row[imp]
+			if strings.HasPrefix(imp, module+"commands") {
+				t.Errorf("%s imports %s: the broker never imports the commands", p.ImportPath, imp)
+			} else if ok && listed && below >= own {
+				t.Errorf("%s (row %d) imports %s (row %d): only lower rows may be imported", p.ImportPath, own, imp, below)
+			}
+		}
+	}
+}
+
+func listPackages(t *testing.T, pattern string) []listedPackage {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports", pattern)
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v", pattern, err)
+	}
+	var all []listedPackage
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listedPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatalf("go list %s: %v", pattern, err)
+		}
+		all = append(all, p)
+	}
+}
