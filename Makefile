@@ -1,20 +1,37 @@
 # kgo's targets. `make demo` and `make test` need only Go and make; the rest say what they need.
-GO      ?= go
-BIN     := bin/kgo
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X github.com/kgo-project/kgo/commands.version=$(VERSION)
+GO            ?= go
+GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+BIN           := bin/kgo
+VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS       := -s -w -X github.com/kgo-project/kgo/commands.version=$(VERSION)
+PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 export CGO_ENABLED ?= 0
 
-.PHONY: build test race lint tidy cross demo clean
+.PHONY: build test race lint tidy cross interop demo bench clean
 
-build: ## one static binary in bin/
+build: ## one static binary: bin/kgo
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/kgo
 
-test: ## all tests that need nothing but Go
+test: ## every test that needs nothing but Go, with the invariants' assertions on
 	$(GO) test -tags invariants ./...
 
 race: ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -tags invariants ./...
+
+lint: ## golangci-lint
+	$(GOLANGCI_LINT) run ./...
+
+cross: ## every platform kgo is released for
+	@for p in $(PLATFORMS); do echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -trimpath -o /dev/null ./cmd/kgo || exit 1; done
+
+interop: build ## real clients against kgo: KGO_PYTHON names a python with confluent-kafka and kafka-python, KAFKA_LAB_CMD a launcher of Apache Kafka
+	$(GO) test -tags interop -count=1 -v -run Interop ./broker/brokertest/... ./commands/... ./broker/storage/...
+
+demo: build ## starts a cluster, creates a topic, produces, consumes, shows LAG, stops
+	@./testdata/demo.sh $(BIN)
+
+bench: build ## kgo beside Apache Kafka (KAFKA_LAB_CMD), writes docs/performance.md
+	$(GO) run ./cmd/kgo-bench -kgo $(BIN) -o docs/performance.md
 
 tidy:
 	$(GO) mod tidy
