@@ -1,0 +1,2 @@
+// Package group is the group coordinator: consumer groups and committed offsets, kept in __consumer_offsets.
+package group
