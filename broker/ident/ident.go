@@ -54,3 +54,12 @@ type TopicPartition struct {
 func (tp TopicPartition) String() string {
 	return tp.Topic + "-" + strconv.Itoa(int(tp.Partition))
 }
+
+// Principal is who a connection belongs to, as access rules name them: "User:alice".
+type Principal struct{ Type, Name string }
+
+// Anonymous is the principal of a connection that nobody has authenticated.
+var Anonymous = Principal{Type: "User", Name: "ANONYMOUS"}
+
+// String writes p as Kafka does: type:name.
+func (p Principal) String() string { return p.Type + ":" + p.Name }

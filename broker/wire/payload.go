@@ -1,0 +1,47 @@
+package wire
+
+// Payload is the body of a response made of pieces of memory and of files, in order. A fetch response is one: the fields of each
+// partition in memory, its record batches in the log.
+type Payload struct {
+	pieces []piece
+	size   int
+}
+
+// piece is memory or a file range, never both.
+type piece struct {
+	mem  []byte
+	file FileRange
+}
+
+// Bytes adds memory; the caller must not change b afterwards.
+func (p *Payload) Bytes(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	p.pieces = append(p.pieces, piece{mem: b})
+	p.size += len(b)
+}
+
+// File adds a range of a file. The payload takes it over and releases it after the response is sent or given up.
+func (p *Payload) File(f FileRange) {
+	n := f.Size()
+	if n == 0 {
+		f.Release()
+		return
+	}
+	p.pieces = append(p.pieces, piece{file: f})
+	p.size += n
+}
+
+// Size is the number of bytes of all pieces.
+func (p *Payload) Size() int { return p.size }
+
+// Release gives back the file ranges that were not sent.
+func (p *Payload) Release() {
+	for _, part := range p.pieces {
+		if part.file != nil {
+			part.file.Release()
+		}
+	}
+	p.pieces, p.size = nil, 0
+}
