@@ -1,0 +1,9 @@
+//go:build !invariants && !race
+
+package invariants
+
+// Enabled tells whether assertions are checked in this build.
+const Enabled = false
+
+// Sometimes is true in percent of the calls, in builds with invariants: it offers the unlucky branch to the tests.
+func Sometimes(int) bool { return false }
