@@ -1,0 +1,152 @@
+// Package client builds franz-go clients from the properties of Java clients: it is the one place where kgo's tools (and later
+// its connectors) turn a client.properties file into a connection.
+//
+// [Properties] is such a file, read by [LoadFile] or [Parse] with its config providers resolved. [New] makes a client from
+// it, [Explain] turns what went wrong into one line that names the step that failed: resolving a name, connecting, TLS, SASL, or
+// an advertised address that does not answer. [ProducerOptions] and [ConsumerOptions] translate the keys that matter to either.
+//
+// The package knows nothing of commands or of kgo's broker. GSSAPI is not supported.
+package client
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Client is a franz-go client that knows why it could not reach the cluster.
+type Client struct {
+	*kgo.Client
+	// Admin is the administrative view of the same connections.
+	Admin *kadm.Client
+	// Servers are the bootstrap addresses.
+	Servers []string
+
+	dialer *dialer
+	cancel context.CancelCauseFunc
+}
+
+// New makes a client. It connects when the first request is sent. Requests end with ctx.
+func New(ctx context.Context, p Properties, more ...kgo.Opt) (*Client, error) {
+	servers, err := p.bootstrap()
+	if err != nil {
+		return nil, err
+	}
+	opts, d, err := options(p, servers)
+	if err != nil {
+		return nil, err
+	}
+	clientCtx, cancel := context.WithCancelCause(ctx)
+	d.giveUp = cancel
+	opts = append(opts, kgo.WithContext(clientCtx))
+	cl, err := kgo.NewClient(append(opts, more...)...)
+	if err != nil {
+		cancel(err)
+		return nil, err
+	}
+	return &Client{Client: cl, Admin: kadm.NewClient(cl), Servers: servers, dialer: d, cancel: cancel}, nil
+}
+
+// Close closes the client's connections.
+func (c *Client) Close() {
+	c.Client.Close()
+	c.cancel(nil)
+}
+
+// Cause returns the reason behind an error of one of the client's requests: when the cluster could not be reached, the step
+// that failed.
+func (c *Client) Cause(err error) error {
+	if err == nil {
+		return nil
+	}
+	return c.dialer.cause(err)
+}
+
+// options are the settings every client has.
+func options(p Properties, servers []string) ([]kgo.Opt, *dialer, error) {
+	tlsConfig, mechanism, err := p.security()
+	if err != nil {
+		return nil, nil, err
+	}
+	d := newDialer(servers, tlsConfig, p.duration("socket.connection.setup.timeout.ms", 10*time.Second))
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(servers...),
+		kgo.Dialer(d.dial),
+		kgo.ClientID(p["client.id"]),
+		kgo.SoftwareNameAndVersion("apache-kafka-java", "4.3.1"),
+		kgo.WithLogger(d),
+		kgo.RetryBackoffFn(func(tries int) time.Duration {
+			return min(time.Duration(tries)*20*time.Millisecond, 500*time.Millisecond)
+		}),
+		kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.DisableClientMetrics(),
+	}
+	if mechanism != nil {
+		opts = append(opts, kgo.SASL(mechanism))
+	}
+	common, err := p.commonOptions()
+	return append(opts, common...), d, err
+}
+
+// bootstrap returns the addresses in bootstrap.servers, or in bootstrap.controllers.
+func (p Properties) bootstrap() ([]string, error) {
+	key := "bootstrap.servers"
+	list := p[key]
+	if c := p["bootstrap.controllers"]; list == "" && c != "" {
+		key, list = "bootstrap.controllers", c
+	}
+	var servers []string
+	for s := range strings.SplitSeq(list, ",") {
+		if s = strings.TrimSpace(s); s == "" {
+			continue
+		}
+		if _, rest, ok := strings.Cut(s, "://"); ok { // PLAINTEXT://host:port is accepted by the original
+			s = rest
+		}
+		_, port, err := net.SplitHostPort(s)
+		if n, bad := parsePort(port); err != nil || bad || n == 0 {
+			return nil, &ConfigError{Text: fmt.Sprintf("Invalid url in %s: %s", key, s), Hint: "write host:port"}
+		}
+		servers = append(servers, s)
+	}
+	if len(servers) == 0 {
+		return nil, &ConfigError{Text: "No resolvable bootstrap urls given in " + key}
+	}
+	return servers, nil
+}
+
+func parsePort(s string) (port int, bad bool) {
+	if s == "" || len(s) > 5 {
+		return 0, true
+	}
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return 0, true
+		}
+		port = port*10 + int(c-'0')
+	}
+	return port, port > 65535
+}
+
+// ConfigError reports a setting the client cannot work with.
+type ConfigError struct {
+	Key, Value string
+	Text       string
+	Hint       string
+}
+
+func (e *ConfigError) Error() string {
+	text := e.Text
+	if e.Key != "" {
+		text = fmt.Sprintf("Invalid value %s for configuration %s: %s", e.Value, e.Key, e.Text)
+	}
+	if e.Hint != "" {
+		text += " (" + e.Hint + ")"
+	}
+	return text
+}

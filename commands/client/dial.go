@@ -1,0 +1,206 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Steps of reaching a broker.
+const (
+	stepResolve = "resolve the name"
+	stepConnect = "connect"
+	stepTLS     = "TLS handshake"
+	stepSASL    = "SASL authentication"
+)
+
+// UnreachableError says which step towards the cluster failed.
+type UnreachableError struct {
+	Address    string
+	Step       string
+	Advertised bool // the address came from the cluster, not from the command line
+	Err        error
+}
+
+func (e *UnreachableError) Error() string {
+	who := "broker " + e.Address
+	if e.Advertised {
+		who = "the cluster advertises " + e.Address + ", which this machine cannot reach"
+	}
+	switch e.Step {
+	case stepResolve:
+		return fmt.Sprintf("%s: the host name cannot be resolved (%s)", who, reason(e.Err))
+	case stepConnect:
+		return fmt.Sprintf("%s: cannot connect (%s)", who, reason(e.Err))
+	}
+	return fmt.Sprintf("%s: %s failed (%s)", who, e.Step, reason(e.Err))
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// reason shortens a network error to what the address before it does not say yet.
+func reason(err error) string {
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &dns):
+		return dns.Err
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused: is a broker listening on this port?"
+	case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
+		return "no answer in time"
+	case errors.As(err, &op) && op.Err != nil:
+		return op.Err.Error()
+	}
+	return err.Error()
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// dialer opens connections and remembers what went wrong. When every bootstrap address has failed before any connection was
+// made it gives up at once: the answer would be the same after all of the client's retries.
+type dialer struct {
+	net     net.Dialer
+	tls     *tls.Config
+	seeds   []string
+	giveUp  context.CancelCauseFunc
+	timeout time.Duration
+
+	mu        sync.Mutex
+	connected bool
+	failed    map[string]*UnreachableError // by address
+	last      *UnreachableError
+	fatal     *UnreachableError
+}
+
+func newDialer(seeds []string, config *tls.Config, timeout time.Duration) *dialer {
+	return &dialer{tls: config, seeds: seeds, timeout: timeout, failed: make(map[string]*UnreachableError), giveUp: func(error) {}}
+}
+
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	conn, err := d.net.DialContext(ctx, network, address)
+	if err != nil {
+		step := stepConnect
+		var dns *net.DNSError
+		if errors.As(err, &dns) {
+			step = stepResolve
+		}
+		return nil, d.fail(address, step, err)
+	}
+	if d.tls != nil {
+		config := d.tls
+		if config.ServerName == "" {
+			config = config.Clone()
+			config.ServerName, _, _ = net.SplitHostPort(address)
+		}
+		secure := tls.Client(conn, config)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			conn.Close()
+			return nil, d.fail(address, stepTLS, err)
+		}
+		conn = secure
+	}
+	d.mu.Lock()
+	d.connected = true
+	d.mu.Unlock()
+	return conn, nil
+}
+
+func (d *dialer) fail(address, step string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	e := &UnreachableError{Address: address, Step: step, Advertised: !slices.Contains(d.seeds, address), Err: err}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last = e
+	d.failed[address] = e
+	if d.fatal != nil || d.connected {
+		return e
+	}
+	for _, s := range d.seeds {
+		if d.failed[s] == nil {
+			return e
+		}
+	}
+	d.fatal = d.failed[d.seeds[0]]
+	d.giveUp(d.fatal)
+	return e
+}
+
+// Level and Log make the dialer the client's logger: franz-go keeps trying after a refused password, and only its log says so.
+func (d *dialer) Level() kgo.LogLevel { return kgo.LogLevelWarn }
+
+func (d *dialer) Log(_ kgo.LogLevel, msg string, keyvals ...any) {
+	if !strings.Contains(msg, "unable to initialize sasl") && !strings.Contains(msg, "sasl") {
+		return
+	}
+	var address string
+	var cause error
+	for i := 0; i+1 < len(keyvals); i += 2 {
+		switch keyvals[i] {
+		case "addr":
+			address, _ = keyvals[i+1].(string)
+		case "err":
+			cause, _ = keyvals[i+1].(error)
+		}
+	}
+	if cause == nil || errors.Is(cause, context.Canceled) {
+		return
+	}
+	e := &UnreachableError{Address: address, Step: stepSASL, Err: cause}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last = e
+	if errors.Is(cause, kerr.SaslAuthenticationFailed) || errors.Is(cause, kerr.UnsupportedSaslMechanism) {
+		d.fatal = e
+		d.giveUp(e)
+	}
+}
+
+// cause replaces the errors by which franz-go reports the end of its patience by what made it wait.
+func (d *dialer) cause(err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fatal != nil {
+		return d.fatal
+	}
+	var kafka *kerr.Error
+	if errors.As(err, &kafka) && !kafka.Retriable {
+		return err
+	}
+	if d.last != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, kgo.ErrClientClosed) || errors.As(err, new(*UnreachableError)) || isTimeout(err)) {
+		return d.last
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s did not answer in time: raise --timeout if the cluster is slow", strings.Join(d.seeds, ","))
+	}
+	return err
+}
+
+// Explain turns an error into one line.
+func Explain(err error) string {
+	var kafka *kerr.Error
+	if errors.As(err, &kafka) {
+		if text := strings.TrimPrefix(err.Error(), kafka.Error()); text == "" {
+			return kafka.Description + " (" + kafka.Message + ")"
+		}
+	}
+	return err.Error()
+}

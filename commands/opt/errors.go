@@ -1,0 +1,67 @@
+package opt
+
+import "fmt"
+
+// UnknownOptionError reports an option that the tool does not have.
+type UnknownOptionError struct {
+	Option string
+	// Suggestion is the option that was probably meant, or empty.
+	Suggestion string
+}
+
+func (e *UnknownOptionError) Error() string { return e.Option + " is not a recognized option" }
+
+// MissingArgumentError reports an option whose value is missing.
+type MissingArgumentError struct{ Option string }
+
+func (e *MissingArgumentError) Error() string {
+	return fmt.Sprintf("Option %s requires an argument", e.Option)
+}
+
+// MultipleArgumentsError reports a second value for an option that takes one.
+type MultipleArgumentsError struct{ Option string }
+
+func (e *MultipleArgumentsError) Error() string {
+	return fmt.Sprintf("Found multiple arguments for option %s, but you asked for only one", e.Option)
+}
+
+// ConversionError reports a value that is not of the option's type.
+type ConversionError struct{ Option, Value string }
+
+func (e *ConversionError) Error() string {
+	return fmt.Sprintf("Cannot parse argument '%s' of option %s", e.Value, e.Option)
+}
+
+// MissingOptionError reports the absence of an option that the parser itself requires.
+type MissingOptionError struct{ Option string }
+
+func (e *MissingOptionError) Error() string {
+	return fmt.Sprintf("Missing required option(s) [%s]", e.Option)
+}
+
+// GoneError reports an option that Kafka has removed.
+type GoneError struct{ Option, Instead string }
+
+func (e *GoneError) Error() string {
+	return fmt.Sprintf("Option --%s was removed from Kafka: %s", e.Option, e.Instead)
+}
+
+// UsageError is a wrong combination of options, found by a tool's own checks: the text is printed above the usage.
+type UsageError struct{ Text string }
+
+func (e *UsageError) Error() string { return e.Text }
+
+// Usagef makes a [UsageError].
+func Usagef(format string, args ...any) error {
+	return &UsageError{Text: fmt.Sprintf(format, args...)}
+}
+
+// ArgsError is a wrong command line of a usage-line tool.
+type ArgsError struct {
+	Spec *Spec    // the parser that refused: its usage lines are shown
+	Path []*Spec  // the parsers from the tool down to Spec
+	Text string   // what is wrong
+	Tips []string // what may have been meant
+}
+
+func (e *ArgsError) Error() string { return e.Text }

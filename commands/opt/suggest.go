@@ -1,0 +1,61 @@
+package opt
+
+import "strings"
+
+// Suggest returns the option of the spec that was probably meant by a wrong name, or an empty string: an abbreviation of just
+// one option, the same letters in another case, or a slip of the keyboard.
+func Suggest(spec *Spec, wrong string) string {
+	names := make([]string, 0, len(spec.Options))
+	for i := range spec.Options {
+		if o := &spec.Options[i]; o.Extra || !o.hidden() {
+			names = append(names, spec.Options[i].Name)
+		}
+	}
+	return Closest(wrong, names)
+}
+
+// Closest returns the name that a mistyped word was probably meant to be, or an empty string.
+func Closest(wrong string, names []string) string {
+	var prefixed, best string
+	count, bestDistance := 0, 1+len(wrong)/4
+	lower := strings.ToLower(wrong)
+	for _, name := range names {
+		if strings.EqualFold(name, wrong) {
+			return name
+		}
+		if len(wrong) >= 2 && strings.HasPrefix(name, lower) {
+			prefixed = name
+			count++
+		}
+		if d := distance(lower, name); d <= bestDistance && d < len(wrong) && (d < bestDistance || best == "") {
+			best, bestDistance = name, d
+		}
+	}
+	if count == 1 {
+		return prefixed
+	}
+	return best
+}
+
+// distance counts the insertions, deletions, replacements and swaps of neighbours that turn a into b.
+func distance(a, b string) int {
+	prev2, prev, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(prev[j]+1, row[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], prev2[j-2]+1)
+			}
+		}
+		prev2, prev, row = prev, row, prev2
+	}
+	return prev[len(b)]
+}

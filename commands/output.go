@@ -1,0 +1,82 @@
+package commands
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/kgo-project/kgo/commands/opt"
+)
+
+// format is how a tool prints its result.
+type format string
+
+const (
+	formatText format = "text"
+	formatJSON format = "json"
+	formatYAML format = "yaml"
+)
+
+// outputFormat reads --output.
+func outputFormat(set *opt.Set) (format, error) {
+	v, err := set.Value("output")
+	if err != nil {
+		return "", err
+	}
+	switch out := format(strings.ToLower(v)); out {
+	case formatText, formatJSON, formatYAML:
+		return out, nil
+	case "":
+		return formatText, nil
+	}
+	return "", opt.Usagef("--output %s: choose text, json or yaml", v)
+}
+
+// write prints a result: as the original's text, or its view struct as JSON or YAML. The json tags of a view are the
+// documented schema of both.
+func (out format) write(w io.Writer, view any, text func(io.Writer) error) error {
+	switch out {
+	case formatJSON:
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(view)
+	case formatYAML:
+		return writeYAML(w, view)
+	}
+	return text(w)
+}
+
+// writeYAML goes through JSON so that both formats have the same names and order.
+func writeYAML(w io.Writer, view any) error {
+	data, err := json.Marshal(view)
+	if err != nil {
+		return err
+	}
+	var node yaml.Node
+	if err := yaml.Unmarshal(data, &node); err != nil {
+		return err
+	}
+	blockStyle(&node)
+	enc := yaml.NewEncoder(w)
+	enc.SetIndent(2)
+	if err := enc.Encode(&node); err != nil {
+		return err
+	}
+	return enc.Close()
+}
+
+// blockStyle turns the flow style of JSON into the one people write.
+func blockStyle(n *yaml.Node) {
+	if len(n.Content) > 0 {
+		n.Style &^= yaml.FlowStyle
+	}
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" {
+		n.Style &^= yaml.DoubleQuotedStyle
+	}
+	for _, c := range n.Content {
+		blockStyle(c)
+	}
+}

@@ -1,0 +1,104 @@
+package commands
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kgo-project/kgo/commands/opt"
+)
+
+// newRootCmd lists every command. A new one is added here and nowhere else.
+func newRootCmd(f *Factory) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "kgo COMMAND [OPTION...]",
+		Short:         "Apache Kafka's shell scripts and a Kafka cluster in one binary",
+		Long:          rootLong,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args[0])
+		},
+	}
+	root.SetVersionTemplate("kgo {{.Version}}\n")
+	root.SetIn(f.IO.In)
+	root.SetOut(f.IO.Out)
+	root.SetErr(f.IO.ErrOut)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &opt.UsageError{Text: "kgo: " + err.Error()} })
+	root.AddGroup(
+		&cobra.Group{ID: groupCluster, Title: "The cluster:"},
+		&cobra.Group{ID: groupTools, Title: "The tools (kafka-NAME.sh is kgo NAME):"},
+	)
+	root.AddCommand(
+		newTopicsCmd(f, nil),
+	)
+	root.SetHelpCommandGroupID(groupCluster)
+	root.SetCompletionCommandGroupID(groupCluster)
+	return root
+}
+
+const (
+	groupCluster = "cluster"
+	groupTools   = "tools"
+)
+
+const rootLong = `kgo is every kafka-*.sh script and a Kafka cluster in one binary without a JVM.
+
+Each tool takes the options of the script whose name it bears and prints what the script prints:
+kafka-topics.sh --list is kgo topics --list. A link named kafka-topics.sh, kafka-topics or
+kafka-topics.bat that points to kgo works too (kgo install-links DIR makes them).
+
+Tools find the cluster by --bootstrap-server, then KAFKA_BOOTSTRAP_SERVERS, then localhost:9092.`
+
+func unknownCommand(root *cobra.Command, name string) error {
+	var names []string
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	text := "kgo: there is no command " + name
+	if meant := opt.Closest(strings.TrimPrefix(name, "kafka-"), names); meant != "" {
+		text += "; did you mean " + meant + "?"
+	} else {
+		text += "; kgo --help lists the commands"
+	}
+	return &exitError{code: 2, err: errors.New(text)}
+}
+
+// dispatch turns a process's arguments into those of the root command: a program called kafka-topics.sh, kafka-topics or
+// kafka-topics.bat is kgo topics.
+func dispatch(argv []string) []string {
+	if len(argv) == 0 {
+		return nil
+	}
+	name := filepath.Base(strings.ReplaceAll(argv[0], `\`, "/"))
+	for _, suffix := range []string{".exe", ".sh", ".bat", ".cmd"} {
+		name = strings.TrimSuffix(name, suffix)
+	}
+	tool, ok := scriptCommand(name)
+	if !ok {
+		return argv[1:]
+	}
+	return append([]string{tool}, argv[1:]...)
+}
+
+// scriptCommand maps a script's name without its extension to the command that replaces it.
+func scriptCommand(script string) (string, bool) {
+	switch script {
+	case "kafka-run-class", "kgo":
+		return "", false
+	case "kafka-delegation-tokens", "kafka-delegation-token":
+		return "delegation-tokens", true
+	case "zookeeper-server-start", "zookeeper-server-stop", "zookeeper-shell",
+		"connect-standalone", "connect-distributed", "connect-plugin-path", "connect-mirror-maker", "trogdor":
+		return script, true
+	}
+	tool, ok := strings.CutPrefix(script, "kafka-")
+	return tool, ok && tool != ""
+}
