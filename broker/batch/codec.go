@@ -3,9 +3,9 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 )
-
-var errIncomplete = errors.New("not in this build yet")
 
 // Codec is a compression of records, by the number it has in a batch's attributes.
 type Codec int8
@@ -52,7 +52,65 @@ type Compression struct {
 }
 
 // Compress appends the compressed src to dst, in the framing that Java's clients write.
-func (c Compression) Compress(dst, src []byte) ([]byte, error) { return dst, errIncomplete }
+func (c Compression) Compress(dst, src []byte) ([]byte, error) {
+	switch c.Codec {
+	case None:
+		return append(dst, src...), nil
+	case Gzip:
+		return compressGzip(dst, src, c.Level)
+	case Snappy:
+		return compressSnappy(dst, src), nil
+	case LZ4:
+		return compressLZ4(dst, src, c.Level, false)
+	case Zstd:
+		return compressZstd(dst, src, c.Level)
+	default:
+		return dst, fmt.Errorf("compress: %v", c.Codec)
+	}
+}
+
+// errBadFrame is the cause where a codec's bytes are damaged and its library has no better word.
+var errBadFrame = errors.New("damaged or incomplete compressed data")
 
 // Decompress appends to dst what src unfolds to. More than limit bytes are ErrTooLarge, and no more than about that is ever allocated.
-func (c Codec) Decompress(dst, src []byte, limit int) ([]byte, error) { return dst, errIncomplete }
+func (c Codec) Decompress(dst, src []byte, limit int) ([]byte, error) {
+	limit = max(limit, 0)
+	switch c {
+	case None:
+		if len(src) > limit {
+			return dst, ErrTooLarge
+		}
+		return append(dst, src...), nil
+	case Gzip:
+		return decompressGzip(dst, src, limit)
+	case Snappy:
+		return decompressSnappy(dst, src, limit)
+	case LZ4:
+		return decompressLZ4(dst, src, limit, false)
+	case Zstd:
+		return decompressZstd(dst, src, limit)
+	default:
+		return dst, fmt.Errorf("decompress: %v", c)
+	}
+}
+
+// readLimited appends all of r to dst, of which at most limit bytes, and sizes dst by the hint.
+func readLimited(dst []byte, r io.Reader, hint, limit int) ([]byte, error) {
+	start := len(dst)
+	dst = slices.Grow(dst, min(hint, limit)+1) // one more, to see the end without growing again
+	for {
+		if len(dst) == cap(dst) {
+			dst = slices.Grow(dst, min(max(512, cap(dst)-start), limit+1))
+		}
+		n, err := r.Read(dst[len(dst):min(cap(dst), start+limit+1)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case len(dst)-start > limit:
+			return dst[:start], ErrTooLarge
+		case errors.Is(err, io.EOF):
+			return dst, nil
+		case err != nil:
+			return dst[:start], err
+		}
+	}
+}
