@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// report collects every figure of every round and writes the page.
+type report struct {
+	o       options
+	systems []system
+	floor   floor
+	order   []metric
+	values  map[string]map[metric][]float64 // by system
+}
+
+type metric struct{ name, unit string }
+
+// target is what kgo's figure must be, as a factor of Apache Kafka's or as a plain limit.
+type target struct {
+	factor float64 // of Apache Kafka's figure; 0 where limit counts
+	limit  float64
+	atMost bool
+}
+
+var targets = map[string]target{
+	"start to first answer":                         {limit: 50, atMost: true},
+	"resident memory, idle":                         {limit: 40, atMost: true},
+	"produce, 1024 B records":                       {factor: 1.3},
+	"produce, 100 B records":                        {factor: 1.3},
+	"produce, 1024 B records: broker CPU":           {factor: 0.6, atMost: true},
+	"produce, 100 B records: broker CPU":            {factor: 0.6, atMost: true},
+	"consume, 1024 B records":                       {factor: 1},
+	"consume, 100 B records":                        {factor: 1},
+	"consume, 1024 B records: broker CPU":           {factor: 0.8, atMost: true},
+	"consume, 100 B records: broker CPU":            {factor: 0.8, atMost: true},
+	"single-record produce requests, 8 connections": {factor: 2},
+	"produce latency at 2,000/s, p99":               {factor: 0.5, atMost: true},
+	"offset commits, 8 connections":                 {factor: 3},
+	"topics --list, whole command (best of 5)":      {limit: 25, atMost: true},
+	"console-producer, 1,000,000 lines of 100 B":    {factor: 3},
+	"console-consumer, 1,000,000 lines of 100 B":    {factor: 3},
+}
+
+func newReport(o options, systems []system) *report {
+	return &report{o: o, systems: systems, values: make(map[string]map[metric][]float64)}
+}
+
+func (r *report) add(sys system, name, unit string, v float64) {
+	m := metric{name, unit}
+	if !slices.Contains(r.order, m) {
+		r.order = append(r.order, m)
+	}
+	if r.values[sys.name()] == nil {
+		r.values[sys.name()] = make(map[metric][]float64)
+	}
+	r.values[sys.name()][m] = append(r.values[sys.name()][m], v)
+}
+
+// median of the rounds, and whether there is any.
+func (r *report) median(sys string, m metric) (float64, bool) {
+	v := slices.Sorted(slices.Values(r.values[sys][m]))
+	if len(v) == 0 {
+		return 0, false
+	}
+	return v[len(v)/2], true
+}
+
+func (r *report) write(path string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Performance\n\nWritten by `make bench` on %s; do not edit by hand. %s\n\n", time.Now().UTC().Format("2006-01-02"), r.o.note)
+	fmt.Fprintf(&b, "Machine: %s. One client process on the same machine; each figure is the median of %d rounds, the systems by turns.\n",
+		machine(), r.o.rounds)
+	fmt.Fprintf(&b, "Client and broker share the processors, so where a throughput is bounded by the client or by the machine's floor both systems reach it; the broker's processor time then tells them apart.\n\n")
+	fmt.Fprintf(&b, "Machine's floor: socket to file %.0f MB/s, file to socket by sendfile %.0f MB/s (plain system calls, both ends on this machine).\n\n", r.floor.toFileMBs, r.floor.toSocketMBs)
+	b.WriteString("| what | unit | kgo | Apache Kafka | kgo / Apache | target | met |\n| --- | --- | ---: | ---: | ---: | --- | --- |\n")
+	for _, m := range r.order {
+		own, _ := r.median("kgo", m)
+		other, beside := r.median("Apache Kafka", m)
+		ratio, otherText := "", ""
+		if beside {
+			otherText = figure(other)
+			if other != 0 {
+				ratio = fmt.Sprintf("%.2f", own/other)
+			}
+		}
+		wanted, met := judge(m.name, own, other, beside)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", m.name, m.unit, figure(own), otherText, ratio, wanted, met)
+	}
+	b.WriteString("\n")
+	fmt.Print(b.String())
+	if path == "" {
+		return nil
+	}
+	return os.WriteFile(path, []byte(b.String()), 0o644)
+}
+
+func judge(name string, own, other float64, beside bool) (wanted, met string) {
+	t, ok := targets[name]
+	if !ok {
+		return "", ""
+	}
+	bound, word := t.limit, "at least"
+	if t.atMost {
+		word = "at most"
+	}
+	if t.factor != 0 {
+		if !beside {
+			return fmt.Sprintf("%s %gx", word, t.factor), "?"
+		}
+		bound = t.factor * other
+		wanted = fmt.Sprintf("%s %gx", word, t.factor)
+	} else {
+		wanted = fmt.Sprintf("%s %g", word, t.limit)
+	}
+	if (t.atMost && own <= bound) || (!t.atMost && own >= bound) {
+		return wanted, "yes"
+	}
+	return wanted, "**no**"
+}
+
+func figure(v float64) string {
+	switch {
+	case v >= 1000:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	default:
+		return fmt.Sprintf("%.2f", v)
+	}
+}
+
+func machine() string {
+	model := ""
+	if raw, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.SplitSeq(string(raw), "\n") {
+			if name, v, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+				model = strings.TrimSpace(v)
+				break
+			}
+		}
+	}
+	kernel, _ := exec.Command("uname", "-sr").Output()
+	return fmt.Sprintf("%d processors (%s), %s, %s", runtime.NumCPU(), model, strings.TrimSpace(string(kernel)), runtime.Version())
+}
