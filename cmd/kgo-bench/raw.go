@@ -35,6 +35,15 @@ func dialRaw(addr string) (*rawConn, error) {
 
 func (c *rawConn) close() { _ = c.c.Close() }
 
+// dialRawContext dials a connection that breaks when ctx ends, so that an error in one worker ends the others.
+func dialRawContext(ctx context.Context, addr string) (*rawConn, error) {
+	c, err := dialRaw(addr)
+	if err == nil {
+		context.AfterFunc(ctx, c.close)
+	}
+	return c, err
+}
+
 // readFrame reads one response and returns it without its length; valid until the next call.
 func (c *rawConn) readFrame() ([]byte, error) {
 	var size [4]byte
@@ -116,26 +125,33 @@ func createTopic(ctx context.Context, addr, topic string, partitions int32) erro
 	if err := kerr.ErrorForCode(resp.(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode); err != nil {
 		return fmt.Errorf("create %s: %w", topic, err)
 	}
-	meta := kmsg.NewPtrMetadataRequest()
-	meta.SetVersion(9)
-	mt := kmsg.NewMetadataRequestTopic()
-	mt.Topic = &topic
-	meta.Topics = append(meta.Topics, mt)
+	// A leader named by Metadata may not have heard of it yet; one that answers ListOffsets has.
+	list := kmsg.NewPtrListOffsetsRequest()
+	list.SetVersion(5)
+	list.ReplicaID = -1
+	lt := kmsg.NewListOffsetsRequestTopic()
+	lt.Topic = topic
+	for i := range partitions {
+		p := kmsg.NewListOffsetsRequestTopicPartition()
+		p.Partition, p.CurrentLeaderEpoch, p.Timestamp = i, -1, -1
+		lt.Partitions = append(lt.Partitions, p)
+	}
+	list.Topics = append(list.Topics, lt)
 	for ctx.Err() == nil {
-		resp, err := c.request(meta)
+		resp, err := c.request(list)
 		if err != nil {
 			return err
 		}
 		ready := 0
-		for _, p := range resp.(*kmsg.MetadataResponse).Topics[0].Partitions {
-			if p.ErrorCode == 0 && p.Leader >= 0 {
+		for _, p := range resp.(*kmsg.ListOffsetsResponse).Topics[0].Partitions {
+			if p.ErrorCode == 0 {
 				ready++
 			}
 		}
 		if ready == int(partitions) {
 			return nil
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(time.Millisecond)
 	}
 	return ctx.Err()
 }

@@ -53,7 +53,7 @@ func singleRecord(ctx context.Context, b *bench) error {
 
 // roundTrips sends one frame and waits for its answer, n times over one connection.
 func roundTrips(ctx context.Context, addr string, n int, frame []byte, check func(head []byte) error) error {
-	c, err := dialRaw(addr)
+	c, err := dialRawContext(ctx, addr)
 	if err != nil {
 		return err
 	}

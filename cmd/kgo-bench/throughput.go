@@ -57,14 +57,14 @@ func throughput(recordSize int) func(context.Context, *bench) error {
 
 // produceMany sends the same produce request n times over one connection with a few in flight.
 func produceMany(ctx context.Context, addr, topic string, partition int32, batch []byte, n int) error {
-	c, err := dialRaw(addr)
+	g, ctx := errgroup.WithContext(ctx)
+	c, err := dialRawContext(ctx, addr)
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	frame := produceFrame(topic, partition, batch)
 	slots := make(chan struct{}, throughputInFlight)
-	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		for range n {
 			select {
@@ -96,7 +96,7 @@ func produceMany(ctx context.Context, addr, topic string, partition int32, batch
 
 // fetchAll reads a partition from its beginning to end, as a consumer with Apache Kafka's default fetch sizes would.
 func fetchAll(ctx context.Context, addr, topic string, partition int32, end int64) error {
-	c, err := dialRaw(addr)
+	c, err := dialRawContext(ctx, addr)
 	if err != nil {
 		return err
 	}
