@@ -25,6 +25,10 @@ type tool struct {
 	plainErrors bool
 	// unlimited marks tools that run until they are told to stop: --timeout does not end them.
 	unlimited bool
+	// helpWhenBare makes a usage-line tool print its help when it gets no arguments.
+	helpWhenBare bool
+	// argsFailed reports a refused command line where a usage-line tool has its own way.
+	argsFailed func(*opt.ArgsError)
 	// fail prints a failure in the tool's own words; without it the error itself goes to stderr.
 	fail func(error)
 }
@@ -78,7 +82,13 @@ func (f *Factory) runTool(ctx context.Context, t *tool, spec *opt.Spec, set *opt
 	err := f.cause(run(ctx, set))
 	f.closeClients()
 	var usage *opt.UsageError
+	var refused *opt.ArgsError
 	switch {
+	case errors.As(err, &refused):
+		if err := opt.WriteArgsError(f.IO.ErrOut, refused); err != nil {
+			return err
+		}
+		return ErrSilent
 	case err == nil || errors.Is(err, ErrSilent) || isBrokenPipe(err):
 		return err
 	case errors.As(err, &usage):
@@ -88,6 +98,44 @@ func (f *Factory) runTool(ctx context.Context, t *tool, spec *opt.Spec, set *opt
 		return ErrSilent
 	}
 	return err
+}
+
+// usageTool makes the command of a tool of the usage-line family.
+func (f *Factory) usageTool(t *tool, run func(ctx context.Context, set *opt.Set) error) *cobra.Command {
+	spec := t.spec.With(t.extras...)
+	cmd := t.command(spec)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 && t.helpWhenBare {
+			return f.argsHelp([]*opt.Spec{spec})
+		}
+		set, err := opt.ParseArgs(spec, args)
+		var wanted *opt.HelpWanted
+		var refused *opt.ArgsError
+		switch {
+		case errors.As(err, &wanted):
+			return f.argsHelp(wanted.Path)
+		case errors.As(err, &refused) && t.argsFailed != nil:
+			t.argsFailed(refused)
+			return ErrSilent
+		case errors.As(err, &refused):
+			if err := opt.WriteArgsError(f.IO.ErrOut, refused); err != nil {
+				return err
+			}
+			return ErrSilent
+		case err != nil:
+			return err
+		}
+		return f.runTool(cmd.Context(), t, spec, set, run)
+	}
+	return cmd
+}
+
+func (f *Factory) argsHelp(path []*opt.Spec) error {
+	if err := opt.WriteHelp(f.IO.Out, path); err != nil {
+		return err
+	}
+	fmt.Fprintln(f.IO.Out)
+	return opt.WriteExtras(f.IO.Out, path[0])
 }
 
 func (t *tool) command(spec *opt.Spec) *cobra.Command {
@@ -115,10 +163,8 @@ func (f *Factory) toolError(spec *opt.Spec, err error) error {
 func (f *Factory) usage(spec *opt.Spec, text string) error {
 	var b bytes.Buffer
 	fmt.Fprintln(&b, text)
-	if !spec.Terse {
-		if err := opt.WriteTable(&b, spec); err != nil {
-			return err
-		}
+	if err := opt.WriteTable(&b, spec); err != nil {
+		return err
 	}
 	if _, err := f.IO.ErrOut.Write(b.Bytes()); err != nil {
 		return err

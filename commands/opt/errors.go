@@ -58,8 +58,7 @@ func Usagef(format string, args ...any) error {
 
 // ArgsError is a wrong command line of a usage-line tool.
 type ArgsError struct {
-	Spec *Spec    // the parser that refused: its usage lines are shown
-	Path []*Spec  // the parsers from the tool down to Spec
+	Path []*Spec  // from the tool down to the parser that refused: its usage lines are shown
 	Text string   // what is wrong
 	Tips []string // what may have been meant
 }

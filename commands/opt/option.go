@@ -29,8 +29,6 @@ type Option struct {
 	Choices []string // usage-line tools: the allowed values
 	Repeat  bool     // every value counts; otherwise a second one is an error (tables) or replaces the first (usage lines)
 	Must    bool     // the parser itself refuses a command line without it
-	Hint    string   // usage-line tools: heading of the option's own group
-	Version bool     // usage-line tools: prints the version
 
 	// Complete names what the shell offers as values: topic, group, broker, config, file.
 	Complete string
@@ -62,18 +60,20 @@ type Section struct {
 // Spec declares a tool or one of its sub-commands.
 type Spec struct {
 	Name    string // of the tool or the sub-command
-	Prog    string // usage-line tools: the program name in usage and errors
 	Intro   string // what the tool is for: the line above the table, or the paragraph under the usage
 	Bare    string // the line above the table when there are no arguments at all, if it differs from Intro
 	Options []Option
-	Groups  []Alternatives
-	Heads   []Section
-	Sub     []*Spec
-	SubMeta string // usage-line tools: how the usage shows the sub-commands; default {a,b,c}
-	SubHead string // title above the sub-commands; default "positional arguments"
-	Epilog  string
-	// Terse marks a tool that answers usage errors with one line in place of a table.
-	Terse bool
+
+	// The rest is for usage-line tools.
+
+	Prog         string // the program name in usage and errors
+	Desc         string // a sub-command's line in its parent's help
+	Groups       []Alternatives
+	Sections     []Section
+	Sub          []*Spec
+	SubMeta      string // how the usage shows the sub-commands; default {a,b,c}
+	SubTitle     string // title above the sub-commands; default "positional arguments"
+	ShowDefaults bool   // help ends with (default: X)
 }
 
 // Lookup finds an option by its long or short name.

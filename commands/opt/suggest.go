@@ -1,6 +1,9 @@
 package opt
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Suggest returns the option of the spec that was probably meant by a wrong name, or an empty string: an abbreviation of just
 // one option, the same letters in another case, or a slip of the keyboard.
@@ -58,4 +61,50 @@ func distance(a, b string) int {
 		prev2, prev, row = prev, row, prev2
 	}
 	return prev[len(b)]
+}
+
+// closestAll returns every name that is nearest to a mistyped word, as the usage-line tools list them: insertions are cheap,
+// deletions dear, and nothing further away than six is offered.
+func closestAll(wrong string, names []string) []string {
+	const limit = 7
+	best := limit
+	var found []string
+	for _, name := range names {
+		bare := strings.TrimLeft(name, "-")
+		d := 0
+		if !strings.HasPrefix(bare, wrong) {
+			d = weighted(wrong, bare)
+		}
+		switch {
+		case d < best:
+			best, found = d, []string{name}
+		case d == best && d < limit:
+			found = append(found, name)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// weighted is the edit distance with a swap for 0, a replacement for 2, an insertion for 1 and a deletion for 4.
+func weighted(a, b string) int {
+	row0, row1, row2 := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row1 {
+		row1[j] = j
+	}
+	for i := range len(a) {
+		row2[0] = (i + 1) * 4
+		for j := range len(b) {
+			row2[j+1] = row1[j]
+			if a[i] != b[j] {
+				row2[j+1] += 2
+			}
+			if i > 0 && j > 0 && a[i-1] == b[j] && a[i] == b[j-1] {
+				row2[j+1] = min(row2[j+1], row0[j-1])
+			}
+			row2[j+1] = min(row2[j+1], row1[j+1]+4, row2[j]+1)
+		}
+		row0, row1, row2 = row1, row2, row0
+	}
+	return row1[len(b)]
 }
