@@ -5,6 +5,7 @@ package wire
 type Payload struct {
 	pieces []piece
 	size   int
+	mem    int // of size, what is in memory
 }
 
 // piece is memory or a file range, never both.
@@ -20,6 +21,7 @@ func (p *Payload) Bytes(b []byte) {
 	}
 	p.pieces = append(p.pieces, piece{mem: b})
 	p.size += len(b)
+	p.mem += len(b)
 }
 
 // File adds a range of a file. The payload takes it over and releases it after the response is sent or given up.
@@ -36,12 +38,17 @@ func (p *Payload) File(f FileRange) {
 // Size is the number of bytes of all pieces.
 func (p *Payload) Size() int { return p.size }
 
-// Release gives back the file ranges that were not sent.
+// Release gives back the file ranges of a payload that is not sent.
 func (p *Payload) Release() {
-	for _, part := range p.pieces {
-		if part.file != nil {
-			part.file.Release()
-		}
+	for i := range p.pieces {
+		p.pieces[i].release()
 	}
-	p.pieces, p.size = nil, 0
+	p.pieces, p.size, p.mem = nil, 0, 0
+}
+
+func (part *piece) release() {
+	if part.file != nil {
+		part.file.Release()
+		part.file = nil
+	}
 }

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -17,28 +19,97 @@ type Request struct {
 	Received      time.Time // when the last byte of the request had been read
 	Size          int       // bytes of the frame without its size field
 
-	api  *API
-	slot *slot
+	flexible bool
+	borrowed *buffer // what Body aliases
+
+	// What follows is guarded by Conn.mu.
+	next     *Request // the request after this one on the connection
+	answered bool
+	out      *outBuffer // nil: no response
+	payload  Payload
+	size     int   // of the whole response
+	closing  error // close the connection instead of going on
+	throttle time.Duration
+	local    time.Duration // until the handler returned
 }
+
+// Context ends when the client's connection does.
+func (r *Request) Context() context.Context { return r.Conn.ctx }
 
 // Respond sends resp in the request's version. The response is encoded before Respond returns, so its fields may be reused.
 func (r *Request) Respond(resp kmsg.Response) {
-	panic("not landed yet")
+	resp.SetVersion(r.Version)
+	out := getOut()
+	out.b = appendResponseHeader(out.b, r.Key, r.CorrelationID, resp.IsFlexible())
+	out.b = resp.AppendTo(out.b)
+	finishResponse(out.b, 0)
+	r.size = len(out.b)
+	r.answer(out, nil)
 }
 
 // RespondPayload sends a body that the handler has encoded itself in the request's version, without the response header.
 // The payload belongs to the connection from here on.
 func (r *Request) RespondPayload(p Payload) {
-	panic("not landed yet")
+	out := getOut()
+	out.b = appendResponseHeader(out.b, r.Key, r.CorrelationID, r.flexible)
+	finishResponse(out.b, p.size)
+	r.payload = p
+	r.size = len(out.b) + p.size
+	r.answer(out, nil)
 }
 
 // NoResponse ends a request that gets no answer: a produce request with acks=0.
-func (r *Request) NoResponse() { panic("not landed yet") }
+func (r *Request) NoResponse() { r.answer(nil, nil) }
 
-// Close ends a request by closing its connection: the protocol's answer to a produce request with acks=0 that failed, and to
-// a request that must not be answered.
-func (r *Request) Close(reason error) { panic("not landed yet") }
+// Close ends a request by closing its connection, once the responses before it are sent: the protocol's answer to a produce
+// request with acks=0 that failed, and to a request that must not be answered.
+func (r *Request) Close(reason error) { r.answer(nil, reason) }
+
+// RespondAndClose sends resp as the connection's last response: a failed authentication.
+func (r *Request) RespondAndClose(resp kmsg.Response, reason error) {
+	resp.SetVersion(r.Version)
+	out := getOut()
+	out.b = appendResponseHeader(out.b, r.Key, r.CorrelationID, resp.IsFlexible())
+	out.b = resp.AppendTo(out.b)
+	finishResponse(out.b, 0)
+	r.size = len(out.b)
+	r.answer(out, reason)
+}
 
 // Throttle stops reading from the connection for d after this request's response is sent (KIP-219). The handler sets the response's
 // throttle time itself and calls Throttle before it responds.
-func (r *Request) Throttle(d time.Duration) { panic("not landed yet") }
+func (r *Request) Throttle(d time.Duration) { r.throttle = d }
+
+// answer marks the request as answered and sees to it that somebody writes: the reader, if this is the request whose handler it is running,
+// else a goroutine of its own, so that whoever answers never waits for a client.
+func (r *Request) answer(out *outBuffer, closing error) {
+	if buf := r.borrowed; buf != nil {
+		r.borrowed = nil
+		r.Body = nil
+		buf.release()
+	}
+	c := r.Conn
+	c.mu.Lock()
+	if r.answered {
+		c.mu.Unlock()
+		panic(fmt.Sprintf("wire: %s request %d answered twice", kmsg.NameForKey(r.Key), r.CorrelationID))
+	}
+	r.answered, r.out, r.closing = true, out, closing
+	c.unsent += r.memory()
+	spawn := c.current != r && !c.writing && c.head.answered
+	if spawn {
+		c.writing = true
+	}
+	c.mu.Unlock()
+	if spawn {
+		go c.write()
+	}
+}
+
+// memory is how many bytes of memory the response holds until it is sent.
+func (r *Request) memory() int {
+	if r.out == nil {
+		return 0
+	}
+	return len(r.out.b) + r.payload.mem
+}
