@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+
+	"github.com/kgo-project/kgo/broker/invariants"
 )
 
 // The sizes of pooled buffers are powers of two in this range. A connection starts with the smallest; larger ones serve large frames.
@@ -76,7 +78,9 @@ func (buf *buffer) release() {
 	}
 	buf.budget.put(int64(len(buf.b)))
 	if mangleBuffers {
-		mangle(buf.b)
+		for i := range buf.b {
+			buf.b[i] = 0xdb
+		}
 	}
 	if buf.class >= 0 {
 		bufferPools[buf.class].Put(buf)
@@ -84,13 +88,7 @@ func (buf *buffer) release() {
 }
 
 // mangleBuffers makes released buffers unreadable, so that tests catch a handler that keeps what it has only borrowed.
-var mangleBuffers = false
-
-func mangle(b []byte) {
-	for i := range b {
-		b[i] = 0xdb
-	}
-}
+var mangleBuffers = invariants.Enabled
 
 // outBuffer collects the bytes of responses.
 type outBuffer struct{ b []byte }

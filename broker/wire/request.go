@@ -21,6 +21,7 @@ type Request struct {
 
 	flexible bool
 	borrowed *buffer // what Body aliases
+	decoded  int64   // memory counted for Body beyond the frame
 
 	// What follows is guarded by Conn.mu.
 	next     *Request // the request after this one on the connection
@@ -89,6 +90,10 @@ func (r *Request) answer(out *outBuffer, closing error) {
 		buf.release()
 	}
 	c := r.Conn
+	if r.decoded > 0 {
+		c.srv.budget.put(r.decoded)
+		r.decoded = 0
+	}
 	c.mu.Lock()
 	if r.answered {
 		c.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kgo-project/kgo/broker/record/schema"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -134,10 +135,14 @@ func (c *Conn) parse(frame []byte) (*Request, *API, error) {
 		return nil, nil, err
 	}
 	r.ClientID = c.sharedClientID(&h)
+	if err := c.checkBody(r, body); err != nil {
+		return nil, nil, err
+	}
 	if !row.Borrow {
 		body = slices.Clone(body)
 	}
 	if err := decode(req, body, row.Borrow); err != nil {
+		c.srv.budget.put(r.decoded)
 		return nil, nil, fmt.Errorf("the %s request version %d can't be parsed: %w", kmsg.NameForKey(h.key), h.version, err)
 	}
 	r.Body = req
@@ -146,6 +151,30 @@ func (c *Conn) parse(frame []byte) (*Request, *API, error) {
 		r.borrowed = c.in.buf
 	}
 	return r, row, nil
+}
+
+// A request may hold maxElements array elements in all. Decoded memory beyond freeDecoded is counted against the budget: an element of one
+// byte on the wire may take a hundred in memory.
+const (
+	maxElements = 1_000_000
+	freeDecoded = 64 << 10
+)
+
+// checkBody walks a body before it is decoded, so that false counts cost nothing, and reserves the memory that decoding will take.
+func (c *Conn) checkBody(r *Request, body []byte) error {
+	_, size, err := schema.CheckRequest(r.Key, r.Version, body, maxElements)
+	if err != nil {
+		return &frameError{fmt.Sprintf("the %s request version %d is malformed: %v", kmsg.NameForKey(r.Key), r.Version, err)}
+	}
+	if size <= freeDecoded {
+		return nil
+	}
+	c.flush()
+	if err := c.srv.budget.take(c.ctx, int64(size)); err != nil {
+		return err
+	}
+	r.decoded = int64(size)
+	return nil
 }
 
 // decode parses a body. A panic of the decoder is the sender's fault, not a reason to die.

@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-func init() { mangleBuffers = true }
+func init() { mangleBuffers = true } // in all tests, not only in invariants builds
 
 // testServer serves a table on a free port until the test ends, and checks then that no memory is left behind.
 func testServer(t testing.TB, cfg Config, l Listener, rows ...API) (*Server, string) {
