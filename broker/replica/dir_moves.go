@@ -1,0 +1,209 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/storage"
+	"github.com/kgo-project/kgo/broker/syncx"
+)
+
+const (
+	// moveChunkBytes is how much of a log is copied in one step, in memory.
+	moveChunkBytes = 1 << 20
+	// moveTailBytes is how far the copy may be behind when appends are held up for the last step.
+	moveTailBytes = 256 << 10
+	// moveMaxTails bounds how often that is waited for: a log that grows faster than it can be copied is held up for longer.
+	moveMaxTails = 100
+)
+
+// dirMoves copies replicas from one log directory to another, one after the other, while they stay in use. The copy is a log of its own with
+// the suffix -future, filled like a follower's; when it has caught up, appends wait for the moment it takes to put it in the other's place.
+type dirMoves struct {
+	manager *Manager
+	wake    chan struct{} // capacity 1: a token says that the queue isn't empty
+
+	// mu guards the rest. Never held during a copy.
+	mu struct {
+		syncx.Mutex
+		queue  []*dirMove
+		active map[ident.TopicPartition]*dirMove // queued or being copied
+	}
+}
+
+type dirMove struct {
+	partition *Partition
+	dir       string
+	cancelled chan struct{}
+}
+
+func newDirMoves(m *Manager) *dirMoves {
+	d := &dirMoves{manager: m, wake: make(chan struct{}, 1)}
+	d.mu.active = make(map[ident.TopicPartition]*dirMove)
+	return d
+}
+
+// start makes the future log and queues the copying.
+func (d *dirMoves) start(p *Partition, dir string) error {
+	d.mu.Lock()
+	old := d.mu.active[p.tp]
+	d.mu.Unlock()
+	if old != nil && old.dir == dir {
+		return nil
+	}
+	d.cancel(p.tp)
+	if _, err := d.manager.cfg.Storage.CreateFuture(p.tp, dir); err != nil {
+		return err
+	}
+	move := &dirMove{partition: p, dir: dir, cancelled: make(chan struct{})}
+	d.mu.Lock()
+	d.mu.active[p.tp] = move
+	d.mu.queue = append(d.mu.queue, move)
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// cancel gives up a partition's move, if there is one.
+func (d *dirMoves) cancel(tp ident.TopicPartition) {
+	d.mu.Lock()
+	move := d.mu.active[tp]
+	if move != nil {
+		delete(d.mu.active, tp)
+		close(move.cancelled)
+	}
+	d.mu.Unlock()
+	if move == nil {
+		return
+	}
+	if err := d.manager.cfg.Storage.AbandonFuture(tp); err != nil {
+		d.manager.logger.Warn("future log not removed", "partition", tp.String(), "error", err)
+	}
+}
+
+func (d *dirMoves) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.wake:
+		}
+		for ctx.Err() == nil {
+			d.mu.Lock()
+			if len(d.mu.queue) == 0 {
+				d.mu.Unlock()
+				break
+			}
+			move := d.mu.queue[0]
+			d.mu.queue = d.mu.queue[1:]
+			d.mu.Unlock()
+			d.carryOut(ctx, move)
+		}
+	}
+}
+
+var errMoveCancelled = errors.New("the move was cancelled")
+
+func (d *dirMoves) carryOut(ctx context.Context, move *dirMove) {
+	tp := move.partition.tp
+	err := d.copyAndSwap(ctx, move)
+	switch {
+	case err == nil:
+		d.mu.Lock()
+		if d.mu.active[tp] == move {
+			delete(d.mu.active, tp)
+		}
+		d.mu.Unlock()
+		d.manager.logger.Info("replica moved", "partition", tp.String(), "dir", move.dir)
+	case errors.Is(err, errMoveCancelled), ctx.Err() != nil: // whoever cancelled has cleaned up; at a restart the storage finds the future log again
+	default:
+		d.manager.logger.Error("replica not moved", "partition", tp.String(), "dir", move.dir, "error", err)
+		d.cancel(tp)
+	}
+}
+
+func (d *dirMoves) copyAndSwap(ctx context.Context, move *dirMove) error {
+	p := move.partition
+	future, ok := d.manager.cfg.Storage.FutureLog(p.tp)
+	if !ok {
+		return errMoveCancelled
+	}
+	log := p.log.Load()
+	if log == nil {
+		return kerr.KafkaStorageError
+	}
+	var buf []byte
+	for tails := 0; tails < moveMaxTails; tails++ {
+		behind, err := d.copyUpTo(ctx, move, log, future, &buf, log.LogEndOffset())
+		if err != nil {
+			return err
+		}
+		if behind <= moveTailBytes {
+			break
+		}
+	}
+	p.gate.Lock() // nothing is appended or truncated from here on
+	defer p.gate.Unlock()
+	if _, err := d.copyUpTo(ctx, move, log, future, &buf, log.LogEndOffset()); err != nil {
+		return err
+	}
+	promoted, err := d.manager.cfg.Storage.PromoteFuture(p.tp)
+	if err != nil {
+		return err
+	}
+	promoted.SetHighWatermark(log.HighWatermark())
+	p.log.Store(promoted)
+	return nil
+}
+
+// copyUpTo copies batches until future ends at end, and returns how many bytes were appended to log meanwhile.
+func (d *dirMoves) copyUpTo(ctx context.Context, move *dirMove, log, future *storage.Log, buf *[]byte, end int64) (behind int64, err error) {
+	sizeBefore := log.Size()
+	if start := log.LogStartOffset(); future.LogEndOffset() < start || future.LogEndOffset() > log.LogEndOffset() {
+		if err := future.TruncateFullyAndStartAt(start); err != nil {
+			return 0, err
+		}
+	}
+	for future.LogEndOffset() < end {
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-move.cancelled:
+			return 0, errMoveCancelled
+		default:
+		}
+		if err := copyChunk(log, future, buf, end); err != nil {
+			return 0, fmt.Errorf("copy %s from offset %d: %w", log.TopicPartition(), future.LogEndOffset(), err)
+		}
+	}
+	if start := log.LogStartOffset(); start > future.LogStartOffset() {
+		future.SetHighWatermark(future.LogEndOffset())
+		if err := future.IncrementLogStartOffset(start); err != nil {
+			return 0, err
+		}
+	}
+	return max(0, log.Size()-sizeBefore), nil
+}
+
+func copyChunk(log, future *storage.Log, buf *[]byte, end int64) error {
+	records, err := log.Read(future.LogEndOffset(), moveChunkBytes, end, true)
+	if err != nil {
+		return err
+	}
+	defer records.Release()
+	if records.Size() == 0 {
+		return fmt.Errorf("nothing to read below offset %d", end)
+	}
+	if *buf, err = records.Bytes((*buf)[:0]); err != nil {
+		return err
+	}
+	_, err = future.AppendAsFollower(*buf, log.LatestEpoch())
+	return err
+}

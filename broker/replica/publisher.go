@@ -1,0 +1,280 @@
+package replica
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/storage"
+)
+
+// OnMetadata makes this broker's replicas what the new image says they are: leaders, followers, deleted. It looks at the delta only.
+// It implements metadata.Publisher.
+//
+// The order is Kafka's: first what goes away, since a topic may be deleted and created again in one delta, then leaders, then followers.
+func (m *Manager) OnMetadata(delta *metadata.Delta, image *metadata.Image) {
+	for _, t := range delta.DeletedTopics {
+		for id := range t.Partitions {
+			m.remove(ident.TopicPartition{Topic: t.Name, Partition: int32(id)}, t.ID)
+		}
+	}
+	var follow []func()
+	for _, change := range delta.ChangedTopics {
+		for _, id := range change.Partitions {
+			tp := ident.TopicPartition{Topic: change.New.Name, Partition: id}
+			mp := change.New.Partition(id)
+			switch {
+			case mp == nil || !mp.IsReplica(m.cfg.BrokerID):
+				m.remove(tp, change.New.ID)
+			case mp.Leader == m.cfg.BrokerID:
+				m.makeLeader(tp, change.New.ID, mp, image)
+			default:
+				follow = append(follow, func() { m.makeFollower(tp, change.New.ID, mp, image) })
+			}
+		}
+	}
+	for _, fn := range follow {
+		fn()
+	}
+	for _, r := range delta.ChangedConfigs {
+		if r.Type == metadata.ConfigTopic {
+			m.configChanged(r.Name, image)
+		}
+	}
+}
+
+// makeLeader has this broker lead a partition.
+func (m *Manager) makeLeader(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, image *metadata.Image) {
+	p, err := m.host(tp, topicID, mp, image)
+	if err != nil {
+		return // host has taken note
+	}
+	if m.cfg.Fetcher != nil {
+		m.cfg.Fetcher.Unfollow(p)
+	}
+	old := p.State()
+	fx, w, err := p.lead(assignmentOf(mp))
+	if err != nil {
+		m.logger.Error("replica can't lead", "partition", tp.String(), "leader_epoch", mp.LeaderEpoch, "error", err)
+		return
+	}
+	w.run(m)
+	if fx.resigned {
+		m.resigned(p, old.LeaderEpoch)
+	}
+	if fx.elected {
+		m.logger.Debug("leading", "partition", tp.String(), "leader_epoch", mp.LeaderEpoch)
+		if m.cfg.Leadership != nil {
+			m.cfg.Leadership.Elected(tp, topicID, mp.LeaderEpoch)
+		}
+	}
+}
+
+// makeFollower has this broker follow a partition's leader, if there is one.
+func (m *Manager) makeFollower(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, image *metadata.Image) {
+	p, err := m.host(tp, topicID, mp, image)
+	if err != nil {
+		return
+	}
+	old := p.State()
+	fx, w := p.follow(assignmentOf(mp))
+	w.run(m)
+	if fx.resigned {
+		m.resigned(p, old.LeaderEpoch)
+	}
+	if m.cfg.Fetcher == nil {
+		return
+	}
+	if leader := image.Broker(mp.Leader); leader != nil {
+		m.cfg.Fetcher.Follow(p, leader, mp.LeaderEpoch)
+	} else {
+		m.cfg.Fetcher.Unfollow(p)
+	}
+}
+
+func (m *Manager) resigned(p *Partition, leaderEpoch int32) {
+	m.logger.Debug("no longer leading", "partition", p.tp.String(), "leader_epoch", leaderEpoch)
+	if m.cfg.Leadership != nil {
+		m.cfg.Leadership.Resigned(p.tp, p.topicID, leaderEpoch)
+	}
+}
+
+// host returns the replica of a partition, opening or making its log. A log of an earlier topic of the same name is deleted first: this broker was
+// down when the topic was.
+func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, image *metadata.Image) (*Partition, error) {
+	m.mu.RLock()
+	p := m.mu.partitions[tp]
+	m.mu.RUnlock()
+	if p != nil && p.topicID == topicID {
+		return p, nil
+	}
+	if p != nil {
+		m.remove(tp, p.topicID)
+	}
+	log, err := m.openLog(tp, topicID, mp, image)
+	if err != nil {
+		m.logger.Error("replica has no log", "partition", tp.String(), "error", err)
+		if !errors.Is(err, kerr.KafkaStorageError) {
+			err = fmt.Errorf("%w: %w", kerr.KafkaStorageError, err)
+		}
+		m.mu.Lock()
+		m.mu.offline[tp] = err
+		m.mu.Unlock()
+		return nil, err
+	}
+	p = newPartition(m, tp, topicID, log)
+	m.mu.Lock()
+	m.mu.partitions[tp] = p
+	delete(m.mu.offline, tp)
+	m.mu.Unlock()
+	return p, nil
+}
+
+func (m *Manager) openLog(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, image *metadata.Image) (*storage.Log, error) {
+	if log, ok := m.cfg.Storage.Log(tp); ok && !log.TopicID().IsZero() && log.TopicID() != topicID {
+		m.logger.Warn("deleting the log of a topic that was deleted", "partition", tp.String(), "topic_id", log.TopicID().String())
+		if err := m.cfg.Storage.Delete(tp); err != nil {
+			return nil, err
+		}
+	}
+	log, err := m.cfg.Storage.GetOrCreate(tp, topicID, m.logConfig(tp.Topic, image), m.dirOf(mp))
+	if err != nil {
+		return nil, err
+	}
+	if log.TopicID().IsZero() {
+		if err := log.AssignTopicID(topicID); err != nil {
+			return nil, err
+		}
+	}
+	m.marks.restore(log)
+	return log, nil
+}
+
+// dirOf is the directory that the metadata wants a partition's replica in; "" where it doesn't say.
+func (m *Manager) dirOf(mp *metadata.Partition) string {
+	id := mp.Directory(m.cfg.BrokerID)
+	if metadata.DirectoryReserved(id) {
+		return ""
+	}
+	for _, d := range m.cfg.Storage.Dirs() {
+		if d.DirectoryID == id && d.Err == nil {
+			return d.Path
+		}
+	}
+	return ""
+}
+
+func (m *Manager) logConfig(topic string, image *metadata.Image) storage.LogConfig {
+	return m.cfg.LogConfig(topic, image.Config(metadata.ConfigTopic, topic))
+}
+
+// remove deletes this broker's replica of a partition and its log. topicID guards against deleting the log of a newer topic of that name.
+func (m *Manager) remove(tp ident.TopicPartition, topicID ident.TopicID) {
+	m.mu.Lock()
+	p := m.mu.partitions[tp]
+	if p != nil && p.topicID == topicID {
+		delete(m.mu.partitions, tp)
+	}
+	delete(m.mu.offline, tp)
+	m.mu.Unlock()
+	if p == nil || p.topicID != topicID {
+		if log, ok := m.cfg.Storage.Log(tp); ok && p == nil && log.TopicID() == topicID {
+			m.deleteLog(tp) // never opened in this run: the topic was deleted before its replica was heard of
+		}
+		return
+	}
+	if m.cfg.Fetcher != nil {
+		m.cfg.Fetcher.Unfollow(p)
+	}
+	m.moves.cancel(tp)
+	old := p.State()
+	fx, w := p.close(kerr.UnknownTopicOrPartition)
+	w.run(m)
+	if fx.resigned {
+		m.resigned(p, old.LeaderEpoch)
+	}
+	m.deleteLog(tp)
+}
+
+func (m *Manager) deleteLog(tp ident.TopicPartition) {
+	if err := m.cfg.Storage.Delete(tp); err != nil {
+		m.logger.Error("log not deleted", "partition", tp.String(), "error", err)
+	}
+}
+
+// configChanged applies a topic's new configuration.
+func (m *Manager) configChanged(topic string, image *metadata.Image) {
+	t := image.Topic(topic)
+	if t == nil {
+		return
+	}
+	cfg := m.logConfig(topic, image)
+	m.cfg.Storage.UpdateConfig(topic, cfg)
+	for id := range t.Partitions {
+		m.mu.RLock()
+		p := m.mu.partitions[ident.TopicPartition{Topic: topic, Partition: int32(id)}]
+		m.mu.RUnlock()
+		if p != nil {
+			w := p.configChanged(cfg.MinInsyncReplicas)
+			w.run(m)
+		}
+	}
+}
+
+// BrokerConfigChanged applies a change of the broker's own configuration, on which all topics' configurations rest.
+func (m *Manager) BrokerConfigChanged() {
+	image := m.cfg.Metadata.Current()
+	for t := range image.Topics() {
+		m.configChanged(t.Name, image)
+	}
+}
+
+// DirFailed takes the replicas in a failed directory offline. It is storage.ManagerConfig's OnDirFailure.
+func (m *Manager) DirFailed(dir string, cause error) {
+	err := &storage.OfflineError{Dir: dir, Err: cause}
+	for _, p := range m.Partitions() {
+		log := p.log.Load()
+		if log == nil || log.ParentDir() != dir {
+			continue
+		}
+		m.mu.Lock()
+		delete(m.mu.partitions, p.tp)
+		m.mu.offline[p.tp] = err
+		m.mu.Unlock()
+		if m.cfg.Fetcher != nil {
+			m.cfg.Fetcher.Unfollow(p)
+		}
+		old := p.State()
+		fx, w := p.close(err)
+		w.run(m)
+		if fx.resigned {
+			m.resigned(p, old.LeaderEpoch)
+		}
+	}
+	m.logger.Error("log directory is offline", "dir", dir, "error", cause)
+}
+
+func assignmentOf(mp *metadata.Partition) assignment {
+	return assignment{leader: mp.Leader, leaderEpoch: mp.LeaderEpoch, partitionEpoch: mp.PartitionEpoch, replicas: mp.Replicas, isr: mp.Isr}
+}
+
+func compareTP(a, b ident.TopicPartition) int {
+	if c := strings.Compare(a.Topic, b.Topic); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Partition, b.Partition)
+}
+
+// codeOf is the protocol's code of an error, 0 if it carries none.
+func codeOf(err error) int16 {
+	var coded *kerr.Error
+	if errors.As(err, &coded) {
+		return coded.Code
+	}
+	return 0
+}
