@@ -129,3 +129,8 @@ func (f *Factory) explain(err error) string {
 	}
 	return client.Explain(err)
 }
+
+// opener returns a function that opens the client of a tool with the usual options.
+func (f *Factory) opener(set *opt.Set, clientID string) func(context.Context) (*client.Client, error) {
+	return func(ctx context.Context) (*client.Client, error) { return f.Open(ctx, connection(set, clientID)) }
+}
