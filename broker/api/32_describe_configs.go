@@ -1,0 +1,126 @@
+package api
+
+// DescribeConfigs, v0-v4: the configuration in force and where each value comes from.
+//
+//   - Topics, brokers (their own id, or "" for the cluster-wide defaults), broker loggers, client-metrics subscriptions and groups.
+//   - v1 synonyms and sources (KIP-226) instead of a default flag; v3 types and documentation (KIP-569).
+//   - A sensitive value is null. A resource that can't be described has an error and no entries; the others are answered.
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/broker/config"
+	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/wire"
+)
+
+func (h *Handlers) describeConfigs(r *wire.Request) {
+	req := r.Body.(*kmsg.DescribeConfigsRequest)
+	resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
+	image := h.Metadata.Current()
+	for _, res := range req.Resources {
+		row := kmsg.NewDescribeConfigsResponseResource()
+		row.ResourceType, row.ResourceName, row.ErrorMessage = res.ResourceType, res.ResourceName, kmsg.StringPtr("")
+		entries, err := h.configEntries(image, metadata.ConfigResourceType(res.ResourceType), res.ResourceName)
+		if err != nil {
+			row.ErrorCode, row.ErrorMessage = wire.ErrorCode(err), wire.ErrorMessage(err)
+		}
+		for _, e := range entries {
+			if res.ConfigNames == nil || slices.Contains(res.ConfigNames, e.Name) {
+				row.Configs = append(row.Configs, describedConfig(req, e))
+			}
+		}
+		resp.Resources = append(resp.Resources, row)
+	}
+	r.Respond(resp)
+}
+
+// configEntries lists a resource's configuration.
+func (h *Handlers) configEntries(image *metadata.Image, t metadata.ConfigResourceType, name string) ([]config.Entry, error) {
+	switch t {
+	case metadata.ConfigTopic:
+		if err := validateTopicName(name); err != nil {
+			return nil, err
+		}
+		if image.Topic(name) == nil {
+			return nil, kerr.UnknownTopicOrPartition
+		}
+		return h.Layers().DescribeTopic(image.Config(t, name)), nil
+	case metadata.ConfigBroker:
+		if name == "" {
+			return h.Layers().DescribeClusterWide(), nil
+		}
+		if err := h.ownBroker(name, "Unexpected broker id, expected %d or empty string, but received %s"); err != nil {
+			return nil, err
+		}
+		return h.Layers().DescribeBroker(), nil
+	case metadata.ConfigBrokerLogger:
+		if name == "" {
+			return nil, fmt.Errorf("Broker id must not be empty: %w", kerr.InvalidRequest) //nolint:staticcheck,revive // Kafka's text
+		}
+		if err := h.ownBroker(name, "Unexpected broker id, expected %d but received %s"); err != nil {
+			return nil, err
+		}
+		return h.loggerEntries(), nil
+	case metadata.ConfigClientMetrics:
+		return plainEntries(image.Config(t, name), config.SourceClientMetrics), nil
+	case metadata.ConfigGroup:
+		return h.Layers().DescribeGroup(image.Config(t, name)), nil
+	}
+	return nil, fmt.Errorf("Unsupported resource type: %d: %w", t, kerr.InvalidRequest) //nolint:staticcheck,revive // Kafka's text
+}
+
+// ownBroker checks that a broker resource is this broker: only it knows its own configuration.
+func (h *Handlers) ownBroker(name, unexpected string) error {
+	id, err := strconv.ParseInt(name, 10, 32)
+	if err != nil {
+		return fmt.Errorf("Broker id must be an integer, but it is: %s: %w", name, kerr.InvalidRequest) //nolint:staticcheck,revive // Kafka's text
+	}
+	if int32(id) != int32(h.NodeID) {
+		return fmt.Errorf(unexpected+": %w", h.NodeID, name, kerr.InvalidRequest)
+	}
+	return nil
+}
+
+func (h *Handlers) loggerEntries() []config.Entry {
+	return plainEntries(h.Loggers.Levels(), config.SourceDynamicBrokerLogger)
+}
+
+// plainEntries are entries without defaults behind them.
+func plainEntries(values map[string]string, source config.Source) []config.Entry {
+	entries := make([]config.Entry, 0, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		entries = append(entries, config.Entry{Name: name, Value: kmsg.StringPtr(values[name]), Source: source, Type: config.TypeString})
+	}
+	return entries
+}
+
+func describedConfig(req *kmsg.DescribeConfigsRequest, e config.Entry) kmsg.DescribeConfigsResponseResourceConfig {
+	out := kmsg.NewDescribeConfigsResponseResourceConfig()
+	out.Name, out.Value, out.ReadOnly, out.IsSensitive = e.Name, e.Value, e.ReadOnly, e.Sensitive
+	out.Source, out.ConfigType = kmsg.ConfigSource(e.Source), kmsg.ConfigType(e.Type)
+	out.IsDefault = e.Source == config.SourceDefault
+	if e.Sensitive {
+		out.Value = nil
+	}
+	if req.IncludeDocumentation {
+		out.Documentation = kmsg.StringPtr(e.Doc)
+	}
+	if req.IncludeSynonyms {
+		for _, s := range e.Synonyms {
+			row := kmsg.NewDescribeConfigsResponseResourceConfigConfigSynonym()
+			row.Name, row.Value, row.Source = s.Name, s.Value, kmsg.ConfigSource(s.Source)
+			if e.Sensitive {
+				row.Value = nil
+			}
+			out.ConfigSynonyms = append(out.ConfigSynonyms, row)
+		}
+	}
+	return out
+}

@@ -1,0 +1,146 @@
+package api
+
+// IncrementalAlterConfigs, v0-v1 (KIP-339), and AlterConfigs, v0-v2: changes of configuration.
+//
+//   - Everything is the controller's but the levels of this broker's loggers (KIP-412), which are set here and forgotten at a restart.
+//   - Each resource succeeds or fails on its own; validate_only checks and changes nothing.
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/wire"
+)
+
+func (h *Handlers) incrementalAlterConfigs(r *wire.Request) {
+	req := r.Body.(*kmsg.IncrementalAlterConfigsRequest)
+	resp := req.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
+	rest := *req
+	rest.Resources = nil
+	for _, res := range req.Resources {
+		if isLogger(res.ResourceType) {
+			resp.Resources = append(resp.Resources, incrementalRow(res, h.alterLoggers(res, req.ValidateOnly)))
+		} else {
+			rest.Resources = append(rest.Resources, res)
+		}
+	}
+	if len(rest.Resources) == 0 {
+		r.Respond(resp)
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(r.Conn.Context(), forwardTimeout)
+		defer cancel()
+		answer, err := h.Controller.Request(ctx, &rest)
+		if err != nil {
+			answer = errorResponse(&rest, err)
+		}
+		resp.Resources = append(resp.Resources, answer.(*kmsg.IncrementalAlterConfigsResponse).Resources...)
+		r.Respond(resp)
+	}()
+}
+
+func (h *Handlers) alterConfigs(r *wire.Request) {
+	req := r.Body.(*kmsg.AlterConfigsRequest)
+	resp := req.ResponseKind().(*kmsg.AlterConfigsResponse)
+	rest := *req
+	rest.Resources = nil
+	for _, res := range req.Resources {
+		if isLogger(res.ResourceType) {
+			resp.Resources = append(resp.Resources, alterRow(res, fmt.Errorf("AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER: %w", kerr.InvalidRequest)))
+		} else {
+			rest.Resources = append(rest.Resources, res)
+		}
+	}
+	if len(rest.Resources) == 0 {
+		r.Respond(resp)
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(r.Conn.Context(), forwardTimeout)
+		defer cancel()
+		answer, err := h.Controller.Request(ctx, &rest)
+		if err != nil {
+			answer = errorResponse(&rest, err)
+		}
+		resp.Resources = append(resp.Resources, answer.(*kmsg.AlterConfigsResponse).Resources...)
+		r.Respond(resp)
+	}()
+}
+
+func isLogger(t kmsg.ConfigResourceType) bool {
+	return metadata.ConfigResourceType(t) == metadata.ConfigBrokerLogger
+}
+
+func incrementalRow(res kmsg.IncrementalAlterConfigsRequestResource, err error) kmsg.IncrementalAlterConfigsResponseResource {
+	row := kmsg.NewIncrementalAlterConfigsResponseResource()
+	row.ResourceType, row.ResourceName, row.ErrorCode, row.ErrorMessage = res.ResourceType, res.ResourceName, wire.ErrorCode(err), wire.ErrorMessage(err)
+	return row
+}
+
+func alterRow(res kmsg.AlterConfigsRequestResource, err error) kmsg.AlterConfigsResponseResource {
+	row := kmsg.NewAlterConfigsResponseResource()
+	row.ResourceType, row.ResourceName, row.ErrorCode, row.ErrorMessage = res.ResourceType, res.ResourceName, wire.ErrorCode(err), wire.ErrorMessage(err)
+	return row
+}
+
+// alterLoggers changes log levels: all of the resource's or none.
+func (h *Handlers) alterLoggers(res kmsg.IncrementalAlterConfigsRequestResource, validateOnly bool) error {
+	if err := h.ownBroker(res.ResourceName, "Unexpected broker id, expected %d but received %s"); err != nil {
+		return err
+	}
+	levels := h.Loggers.Levels()
+	for _, c := range res.Configs {
+		if _, ok := levels[c.Name]; !ok {
+			return fmt.Errorf("Logger %s does not exist!: %w", c.Name, kerr.InvalidConfig) //nolint:staticcheck,revive // Kafka's text
+		}
+		switch c.Op {
+		case kmsg.IncrementalAlterConfigOpSet:
+			if c.Value == nil || !isLogLevel(*c.Value) {
+				return fmt.Errorf("Cannot set the log level of %s to %s as it is not a supported log level. Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN: %w", //nolint:staticcheck,revive // Kafka's text
+					c.Name, valueOr(c.Value, "null"), kerr.InvalidConfig)
+			}
+		case kmsg.IncrementalAlterConfigOpDelete:
+			if c.Name == rootLogger {
+				return fmt.Errorf("Removing the log level of the %s logger is not allowed: %w", rootLogger, kerr.InvalidRequest) //nolint:staticcheck,revive // Kafka's text
+			}
+		default:
+			return fmt.Errorf("%s operation is not allowed for the BROKER_LOGGER resource: %w", strings.ToUpper(c.Op.String()), kerr.InvalidRequest)
+		}
+	}
+	if validateOnly {
+		return nil
+	}
+	for _, c := range res.Configs {
+		level := ""
+		if c.Op == kmsg.IncrementalAlterConfigOpSet {
+			level = *c.Value
+		}
+		if err := h.Loggers.Set(c.Name, level); err != nil {
+			return fmt.Errorf("%w: %w", kerr.InvalidConfig, err)
+		}
+	}
+	return nil
+}
+
+const rootLogger = "root"
+
+func isLogLevel(s string) bool {
+	switch s {
+	case "DEBUG", "ERROR", "FATAL", "INFO", "TRACE", "WARN":
+		return true
+	}
+	return false
+}
+
+func valueOr(s *string, null string) string {
+	if s == nil {
+		return null
+	}
+	return *s
+}
