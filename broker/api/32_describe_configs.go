@@ -7,7 +7,6 @@ package api
 //   - A sensitive value is null. A resource that can't be described has an error and no entries; the others are answered.
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -62,7 +61,7 @@ func (h *Handlers) configEntries(image *metadata.Image, t metadata.ConfigResourc
 		return h.Layers().DescribeBroker(), nil
 	case metadata.ConfigBrokerLogger:
 		if name == "" {
-			return nil, fmt.Errorf("Broker id must not be empty: %w", kerr.InvalidRequest) //nolint:staticcheck,revive // Kafka's text
+			return nil, wire.Refusef(kerr.InvalidRequest, "Broker id must not be empty")
 		}
 		if err := h.ownBroker(name, "Unexpected broker id, expected %d but received %s"); err != nil {
 			return nil, err
@@ -73,17 +72,17 @@ func (h *Handlers) configEntries(image *metadata.Image, t metadata.ConfigResourc
 	case metadata.ConfigGroup:
 		return h.Layers().DescribeGroup(image.Config(t, name)), nil
 	}
-	return nil, fmt.Errorf("Unsupported resource type: %d: %w", t, kerr.InvalidRequest) //nolint:staticcheck,revive // Kafka's text
+	return nil, wire.Refusef(kerr.InvalidRequest, "Unsupported resource type: %d", t)
 }
 
 // ownBroker checks that a broker resource is this broker: only it knows its own configuration.
 func (h *Handlers) ownBroker(name, unexpected string) error {
 	id, err := strconv.ParseInt(name, 10, 32)
 	if err != nil {
-		return fmt.Errorf("Broker id must be an integer, but it is: %s: %w", name, kerr.InvalidRequest) //nolint:staticcheck,revive // Kafka's text
+		return wire.Refusef(kerr.InvalidRequest, "Broker id must be an integer, but it is: %s", name)
 	}
 	if int32(id) != int32(h.NodeID) {
-		return fmt.Errorf(unexpected+": %w", h.NodeID, name, kerr.InvalidRequest)
+		return wire.Refusef(kerr.InvalidRequest, unexpected, h.NodeID, name)
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -52,7 +51,7 @@ func (h *Handlers) alterConfigs(r *wire.Request) {
 	rest.Resources = nil
 	for _, res := range req.Resources {
 		if isLogger(res.ResourceType) {
-			resp.Resources = append(resp.Resources, alterRow(res, fmt.Errorf("AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER: %w", kerr.InvalidRequest)))
+			resp.Resources = append(resp.Resources, alterRow(res, wire.Refusef(kerr.InvalidRequest, "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER")))
 		} else {
 			rest.Resources = append(rest.Resources, res)
 		}
@@ -97,20 +96,19 @@ func (h *Handlers) alterLoggers(res kmsg.IncrementalAlterConfigsRequestResource,
 	levels := h.Loggers.Levels()
 	for _, c := range res.Configs {
 		if _, ok := levels[c.Name]; !ok {
-			return fmt.Errorf("Logger %s does not exist!: %w", c.Name, kerr.InvalidConfig) //nolint:staticcheck,revive // Kafka's text
+			return wire.Refusef(kerr.InvalidConfig, "Logger %s does not exist!", c.Name)
 		}
 		switch c.Op {
 		case kmsg.IncrementalAlterConfigOpSet:
 			if c.Value == nil || !isLogLevel(*c.Value) {
-				return fmt.Errorf("Cannot set the log level of %s to %s as it is not a supported log level. Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN: %w", //nolint:staticcheck,revive // Kafka's text
-					c.Name, valueOr(c.Value, "null"), kerr.InvalidConfig)
+				return wire.Refusef(kerr.InvalidConfig, "Cannot set the log level of %s to %s as it is not a supported log level. Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN", c.Name, valueOr(c.Value, "null"))
 			}
 		case kmsg.IncrementalAlterConfigOpDelete:
 			if c.Name == rootLogger {
-				return fmt.Errorf("Removing the log level of the %s logger is not allowed: %w", rootLogger, kerr.InvalidRequest) //nolint:staticcheck,revive // Kafka's text
+				return wire.Refusef(kerr.InvalidRequest, "Removing the log level of the %s logger is not allowed", rootLogger)
 			}
 		default:
-			return fmt.Errorf("%s operation is not allowed for the BROKER_LOGGER resource: %w", strings.ToUpper(c.Op.String()), kerr.InvalidRequest)
+			return wire.Refusef(kerr.InvalidRequest, "%s operation is not allowed for the BROKER_LOGGER resource", strings.ToUpper(c.Op.String()))
 		}
 	}
 	if validateOnly {
@@ -122,7 +120,7 @@ func (h *Handlers) alterLoggers(res kmsg.IncrementalAlterConfigsRequestResource,
 			level = *c.Value
 		}
 		if err := h.Loggers.Set(c.Name, level); err != nil {
-			return fmt.Errorf("%w: %w", kerr.InvalidConfig, err)
+			return wire.Refusef(kerr.InvalidConfig, "%s", err)
 		}
 	}
 	return nil

@@ -106,7 +106,7 @@ func (h *Handlers) describedTopic(r *wire.Request, image *metadata.Image, name s
 func describedPartition(image *metadata.Image, listener string, id int32, p *metadata.Partition) kmsg.DescribeTopicPartitionsResponseTopicPartition {
 	out := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
 	out.Partition, out.LeaderID, out.LeaderEpoch = id, int32(p.Leader), p.LeaderEpoch
-	out.ReplicaNodes, out.ISRNodes = brokerIDs(p.Replicas), brokerIDs(p.Isr)
+	out.Replicas, out.ISR = brokerIDs(p.Replicas), brokerIDs(p.Isr)
 	out.EligibleLeaderReplicas, out.LastKnownELR = brokerIDs(p.Elr), brokerIDs(p.LastKnownElr)
 	out.OfflineReplicas = offlineReplicas(image, listener, p)
 	if p.Leader == ident.NoBroker {

@@ -10,7 +10,6 @@ package api
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -90,7 +89,7 @@ func (h *Handlers) rows() []wire.API {
 		{Key: 15, Max: 6, Handle: h.describeGroups},
 		{Key: 16, Max: 5, Handle: h.listGroups},
 		{Key: 18, Max: 4, Handle: h.apiVersions, BeforeAuth: true},
-		{Key: 19, Max: 7, Handle: h.createTopics},
+		{Key: 19, Max: 7, Handle: h.forward},
 		{Key: 20, Max: 6, Handle: h.deleteTopics},
 		{Key: 22, Max: 5, Handle: h.initProducerID},
 		{Key: 32, Max: 4, Handle: h.describeConfigs},
@@ -110,23 +109,6 @@ func (h *Handlers) rows() []wire.API {
 		{Key: 75, Max: 0, Handle: h.describeTopicPartitions},
 	}
 	return append(rows, h.Data.Rows()...)
-}
-
-// forwardTimeout bounds the wait for the controller where the request names no time-out of its own.
-const forwardTimeout = 30 * time.Second
-
-// forward hands the request to the controller and its answer to the client. The wait is not the connection's reader's.
-func (h *Handlers) forward(r *wire.Request) {
-	go func() {
-		ctx, cancel := context.WithTimeout(r.Conn.Context(), forwardTimeout)
-		defer cancel()
-		resp, err := h.Controller.Request(ctx, r.Body)
-		if err != nil {
-			h.Logger.Warn("request could not be forwarded to the controller", "api", kmsg.NameForKey(r.Key), "error", err)
-			resp = errorResponse(r.Body, err)
-		}
-		r.Respond(resp)
-	}()
 }
 
 // groupContext is what the group coordinator wants to know about a client.

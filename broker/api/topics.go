@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/wire"
 )
 
 // The topics that the broker keeps its own state in.
@@ -27,15 +28,15 @@ func isInternalTopic(name string) bool {
 func validateTopicName(name string) error {
 	switch {
 	case name == "":
-		return fmt.Errorf("Topic name is invalid: the empty string is not allowed: %w", kerr.InvalidTopicException) //nolint:staticcheck,revive // Kafka's text
+		return wire.Refusef(kerr.InvalidTopicException, "Topic name is invalid: the empty string is not allowed")
 	case name == "." || name == "..":
-		return fmt.Errorf("Topic name is invalid: '.' or '..' is not allowed: %w", kerr.InvalidTopicException) //nolint:staticcheck,revive // Kafka's text
+		return wire.Refusef(kerr.InvalidTopicException, "Topic name is invalid: '.' or '..' is not allowed")
 	case len(name) > maxTopicNameBytes:
-		return fmt.Errorf("Topic name is invalid: the length of '%s' is longer than the max allowed length %d: %w", name, maxTopicNameBytes, kerr.InvalidTopicException) //nolint:staticcheck,revive // Kafka's text
+		return wire.Refusef(kerr.InvalidTopicException, "Topic name is invalid: the length of '%s' is longer than the max allowed length %d", name, maxTopicNameBytes)
 	}
 	for _, c := range []byte(name) {
 		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-') {
-			return fmt.Errorf("Topic name is invalid: '%s' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-': %w", name, kerr.InvalidTopicException) //nolint:staticcheck,revive // Kafka's text
+			return wire.Refusef(kerr.InvalidTopicException, "Topic name is invalid: '%s' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'", name)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -40,4 +41,18 @@ func ErrorMessage(err error) *string {
 	}
 	text := err.Error()
 	return &text
+}
+
+// Refusal is an error for the client's eyes: a protocol error, and words that Apache Kafka would say with it.
+type Refusal struct {
+	Code *kerr.Error
+	Text string
+}
+
+func (e *Refusal) Error() string { return e.Text }
+func (e *Refusal) Unwrap() error { return e.Code }
+
+// Refusef makes a Refusal.
+func Refusef(code *kerr.Error, format string, args ...any) error {
+	return &Refusal{Code: code, Text: fmt.Sprintf(format, args...)}
 }
