@@ -40,6 +40,13 @@ func NewImage(clusterID string) *Image {
 	return &Image{Provenance: Provenance{LastOffset: -1, LastEpoch: -1}, ClusterID: clusterID, producerIDs: ProducerIDs{BrokerID: ident.NoBroker, BrokerEpoch: -1}}
 }
 
+// At returns the same image with another provenance: records that change nothing went by.
+func (im *Image) At(p Provenance) *Image {
+	next := *im
+	next.Provenance = p
+	return &next
+}
+
 // Topic returns the topic of this name, or nil.
 func (im *Image) Topic(name string) *Topic {
 	t, _ := im.topicsByName.get(name)

@@ -1,0 +1,23 @@
+package controller
+
+import "github.com/twmb/franz-go/pkg/kmsg"
+
+// handlers is the table of what the controller answers, by API key.
+var handlers = map[int16]handlerFunc{
+	19: on[*kmsg.CreateTopicsRequest]((*call).createTopics),
+	20: on[*kmsg.DeleteTopicsRequest]((*call).deleteTopics),
+	33: on[*kmsg.AlterConfigsRequest]((*call).alterConfigs),
+	37: on[*kmsg.CreatePartitionsRequest]((*call).createPartitions),
+	44: on[*kmsg.IncrementalAlterConfigsRequest]((*call).incrementalAlterConfigs),
+	62: on[*kmsg.BrokerRegistrationRequest]((*call).brokerRegistration),
+	63: on[*kmsg.BrokerHeartbeatRequest]((*call).brokerHeartbeat),
+	64: on[*kmsg.UnregisterBrokerRequest]((*call).unregisterBroker),
+	67: on[*kmsg.AllocateProducerIDsRequest]((*call).allocateProducerIDs),
+	70: on[*kmsg.ControllerRegistrationRequest]((*call).controllerRegistration),
+}
+
+// Handles reports whether the controller answers requests of this API key.
+func Handles(key int16) bool {
+	_, ok := handlers[key]
+	return ok
+}
