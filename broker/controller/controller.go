@@ -56,7 +56,7 @@ type Controller struct {
 
 	stop      context.CancelFunc // ends proposals in flight
 	proposals sync.WaitGroup
-	loop loop
+	loop      loop
 }
 
 // submission is a request and its answer's way back.

@@ -16,13 +16,63 @@ const (
 // MetadataVersion is a level of metadata.version: which records, and which versions of them, the log may contain.
 type MetadataVersion int16
 
-// The levels that records depend on; every level in between exists too.
+// The range of levels that this software can read and write: Apache Kafka 4.3's.
 const (
-	MetadataVersion33IV3  MetadataVersion = 7
-	MetadataVersion43IV0  MetadataVersion = 30
-	MinMetadataVersion                    = MetadataVersion33IV3
-	LatestMetadataVersion                 = MetadataVersion43IV0
+	MinMetadataVersion    MetadataVersion = 7  // 3.3-IV3
+	LatestMetadataVersion MetadataVersion = 30 // 4.3-IV0
 )
+
+// changedRecords has the levels that brought new records or fields: going below one of them would lose metadata.
+var changedRecords = map[MetadataVersion]bool{7: true, 8: true, 11: true, 13: true, 14: true, 15: true, 17: true, 23: true, 30: true}
+
+// DowngradeLoses reports whether the levels between lower and v brought records that lower can't hold.
+func (v MetadataVersion) DowngradeLoses(lower MetadataVersion) bool {
+	for level := v; level > lower; level-- {
+		if changedRecords[level] {
+			return true
+		}
+	}
+	return false
+}
+
+// BumpLeaderEpochOnShrink reports whether a smaller ISR needs a new leader epoch, as followers before 3.6 did.
+func (v MetadataVersion) BumpLeaderEpochOnShrink() bool { return v < 12 }
+
+// Transactions reports whether the log may group records between Begin and End (KIP-868).
+func (v MetadataVersion) Transactions() bool { return v >= 13 }
+
+// ControllerRegistration reports whether controllers register themselves (KIP-919).
+func (v MetadataVersion) ControllerRegistration() bool { return v >= 15 }
+
+// DirectoryAssignment reports whether partitions know their log directories (KIP-858).
+func (v MetadataVersion) DirectoryAssignment() bool { return v >= 17 }
+
+// CordonedDirectories reports whether brokers may close directories to new replicas (KIP-1066).
+func (v MetadataVersion) CordonedDirectories() bool { return v >= 30 }
+
+// PartitionVersion is the version of PartitionRecord and PartitionChangeRecord.
+func (v MetadataVersion) PartitionVersion() int16 {
+	switch {
+	case v >= 23: // KIP-966
+		return 2
+	case v.DirectoryAssignment():
+		return 1
+	}
+	return 0
+}
+
+// RegisterBrokerVersion is the version of RegisterBrokerRecord.
+func (v MetadataVersion) RegisterBrokerVersion() int16 {
+	switch {
+	case v.CordonedDirectories():
+		return 4
+	case v.DirectoryAssignment():
+		return 3
+	case v >= 8:
+		return 2
+	}
+	return 1
+}
 
 var metadataVersionNames = [...]string{
 	7: "3.3-IV3", "3.4-IV0", "3.5-IV0", "3.5-IV1", "3.5-IV2", "3.6-IV0", "3.6-IV1", "3.6-IV2",
