@@ -1,0 +1,155 @@
+package quorum
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kgo-project/kgo/broker/batch"
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/record"
+)
+
+// voterHistory is the sets of voters that the log knows, by the entry that made each. The first one stands for everything before: the
+// configured voters, or a snapshot's. Raft acts on a set once its entry is committed.
+type voterHistory struct {
+	sets []voterSet
+}
+
+type voterSet struct {
+	index   uint64 // of the entry
+	dynamic bool   // from a voters record, not from the configuration
+	voters  []Voter
+}
+
+// at is the set in force after the entry index is applied.
+func (h *voterHistory) at(index uint64) voterSet {
+	for i := len(h.sets) - 1; i > 0; i-- {
+		if h.sets[i].index <= index {
+			return h.sets[i]
+		}
+	}
+	return h.sets[0]
+}
+
+func (h *voterHistory) latest() voterSet { return h.sets[len(h.sets)-1] }
+
+func (h *voterHistory) truncateFrom(index uint64) {
+	for len(h.sets) > 1 && h.sets[len(h.sets)-1].index >= index {
+		h.sets = h.sets[:len(h.sets)-1]
+	}
+}
+
+// dropTo forgets the sets that none of the entries after index needs.
+func (h *voterHistory) dropTo(index uint64) {
+	for len(h.sets) > 1 && h.sets[1].index <= index {
+		h.sets = h.sets[1:]
+	}
+}
+
+func (s voterSet) find(id ident.BrokerID) (Voter, bool) {
+	i := slices.IndexFunc(s.voters, func(v Voter) bool { return v.ID == id })
+	if i < 0 {
+		return Voter{}, false
+	}
+	return s.voters[i], true
+}
+
+// with returns the voters after one was added, or replaced where the id is known.
+func (s voterSet) with(v Voter) []Voter {
+	voters := append(s.without(v.ID), v)
+	slices.SortFunc(voters, func(a, b Voter) int { return cmp.Compare(a.ID, b.ID) })
+	return voters
+}
+
+func (s voterSet) without(id ident.BrokerID) []Voter {
+	return slices.DeleteFunc(slices.Clone(s.voters), func(v Voter) bool { return v.ID == id })
+}
+
+func (s voterSet) confState() *raftpb.ConfState {
+	cs := &raftpb.ConfState{}
+	for _, v := range s.voters {
+		cs.Voters = append(cs.Voters, raftID(v.ID))
+	}
+	return cs
+}
+
+// change is the raft change that leads from one set to the next: exactly one voter is added, removed, or has other endpoints.
+func (s voterSet) change(next []Voter) (*raftpb.ConfChange, error) {
+	var found []*raftpb.ConfChange
+	note := func(t raftpb.ConfChangeType, id ident.BrokerID) {
+		found = append(found, &raftpb.ConfChange{Type: t.Enum(), NodeId: proto.Uint64(raftID(id))})
+	}
+	for _, v := range next {
+		if old, ok := s.find(v.ID); !ok {
+			note(raftpb.ConfChangeAddNode, v.ID)
+		} else if old.DirectoryID != v.DirectoryID || !slices.Equal(old.Endpoints, v.Endpoints) {
+			note(raftpb.ConfChangeUpdateNode, v.ID)
+		}
+	}
+	for _, v := range s.voters {
+		if !slices.ContainsFunc(next, func(n Voter) bool { return n.ID == v.ID }) {
+			note(raftpb.ConfChangeRemoveNode, v.ID)
+		}
+	}
+	if len(found) != 1 {
+		return nil, fmt.Errorf("voters change from %v to %v: %d of them differ, want one", ids(s.voters), ids(next), len(found))
+	}
+	return found[0], nil
+}
+
+func ids(voters []Voter) []ident.BrokerID {
+	var out []ident.BrokerID
+	for _, v := range voters {
+		out = append(out, v.ID)
+	}
+	return out
+}
+
+// votersRecord is the record that KRaft keeps a set of voters in.
+func votersRecord(voters []Voter) *record.VotersRecord {
+	r := record.NewVotersRecord()
+	for _, v := range voters {
+		out := record.VotersRecordVoter{VoterId: int32(v.ID), VoterDirectoryId: v.DirectoryID}
+		for _, e := range v.Endpoints {
+			out.Endpoints = append(out.Endpoints, record.VotersRecordEndpoint{Name: e.Name, Host: e.Host, Port: e.Port})
+		}
+		out.KRaftVersionFeature.MaxSupportedVersion = kraftVersionDynamic
+		r.Voters = append(r.Voters, out)
+	}
+	return r
+}
+
+func parseVoters(value []byte) ([]Voter, error) {
+	r := record.NewVotersRecord()
+	if _, err := r.ReadFrom(value, 0); err != nil {
+		return nil, err
+	}
+	var voters []Voter
+	for _, in := range r.Voters {
+		v := Voter{ID: ident.BrokerID(in.VoterId), DirectoryID: in.VoterDirectoryId}
+		for _, e := range in.Endpoints {
+			v.Endpoints = append(v.Endpoints, Endpoint{Name: e.Name, Host: e.Host, Port: e.Port})
+		}
+		voters = append(voters, v)
+	}
+	return voters, nil
+}
+
+// kraftVersionDynamic is the kraft.version from which voters are kept in the log (KIP-853).
+const kraftVersionDynamic = 1
+
+// controlRecord returns the type and value of a control batch's first record.
+func controlRecord(b batch.Batch) (batch.ControlType, []byte, error) {
+	for r, err := range b.Records(MaxBatchBytes) {
+		if err != nil {
+			return 0, nil, err
+		}
+		t, err := batch.ParseControlKey(r.Key)
+		return t, r.Value, err
+	}
+	return 0, nil, fmt.Errorf("control batch at offset %d holds no record", b.BaseOffset())
+}
