@@ -40,15 +40,15 @@ type Config struct {
 	HeartbeatInterval time.Duration // how often a leader makes itself heard; at most a third of ElectionTimeout
 	Linger            time.Duration // how long a proposal waits for others to share its fsync; 0 takes what came during the last one
 
-	SegmentBytes            int           // metadata.log.segment.bytes
-	SegmentMs               int64         // metadata.log.segment.ms
-	SnapshotBytes           int64         // metadata.log.max.record.bytes.between.snapshots
-	SnapshotInterval        time.Duration // metadata.log.max.snapshot.interval.ms; negative: never because of time
-	RetentionBytes          int64         // metadata.max.retention.bytes: of log and snapshots together
-	RetentionMs             int64         // metadata.max.retention.ms: of superseded snapshots
-	MaxUncommittedBytes     int           // proposals above this are refused until earlier ones are committed
-	Logger                  *slog.Logger
-	OnFailure               func(error) // the first I/O error: the replica has stopped and must be restarted; may be nil
+	SegmentBytes        int           // metadata.log.segment.bytes
+	SegmentMs           int64         // metadata.log.segment.ms
+	SnapshotBytes       int64         // metadata.log.max.record.bytes.between.snapshots
+	SnapshotInterval    time.Duration // metadata.log.max.snapshot.interval.ms; negative: never because of time
+	RetentionBytes      int64         // metadata.max.retention.bytes: of log and snapshots together
+	RetentionMs         int64         // metadata.max.retention.ms: of superseded snapshots
+	MaxUncommittedBytes int           // proposals above this are refused until earlier ones are committed
+	Logger              *slog.Logger
+	OnFailure           func(error) // the first I/O error: the replica has stopped and must be restarted; may be nil
 }
 
 // Kafka's defaults, and limits of our own.

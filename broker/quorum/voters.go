@@ -8,7 +8,6 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/kgo-project/kgo/broker/batch"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/record"
 )
@@ -141,15 +140,3 @@ func parseVoters(value []byte) ([]Voter, error) {
 
 // kraftVersionDynamic is the kraft.version from which voters are kept in the log (KIP-853).
 const kraftVersionDynamic = 1
-
-// controlRecord returns the type and value of a control batch's first record.
-func controlRecord(b batch.Batch) (batch.ControlType, []byte, error) {
-	for r, err := range b.Records(MaxBatchBytes) {
-		if err != nil {
-			return 0, nil, err
-		}
-		t, err := batch.ParseControlKey(r.Key)
-		return t, r.Value, err
-	}
-	return 0, nil, fmt.Errorf("control batch at offset %d holds no record", b.BaseOffset())
-}

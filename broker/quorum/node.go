@@ -1,0 +1,372 @@
+package quorum
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/kgo-project/kgo/broker/batch"
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/storage"
+)
+
+// Transport carries messages between the voters. Messages may be lost, doubled and reordered.
+type Transport interface {
+	// Send must not block: what can't be sent soon is dropped. It owns the messages, but shares what they point to.
+	Send(messages []*raftpb.Message)
+	// Close stops the transport and waits for its goroutines; nothing is delivered afterwards.
+	Close() error
+}
+
+// Receiver is what a transport delivers to. Node implements it.
+type Receiver interface {
+	// Deliver takes a message from a peer. It may wait while the node is busy.
+	Deliver(m *raftpb.Message)
+	// Unreachable reports that messages to a peer were lost; SnapshotSent how the sending of a snapshot ended.
+	Unreachable(id ident.BrokerID)
+	SnapshotSent(id ident.BrokerID, ok bool)
+	// Voters are the members and where they listen, which may change.
+	Voters() []Voter
+}
+
+// inputQueue bounds what waits for the loop; whoever has more to say waits.
+const inputQueue = 1024
+
+// Node runs a Replica: one goroutine that owns it, a clock, and a way in for everybody else. All methods are safe for concurrent use, but the
+// state machine and a proposal's done function, which run on that goroutine, must not call those that put something into its queue.
+type Node struct {
+	cfg       Config
+	replica   *Replica
+	log       *storage.Log
+	transport Transport
+
+	input  chan func(*Replica)
+	quit   chan struct{}
+	closed chan struct{} // the loop has ended
+	once   sync.Once
+	err    error          // of the loop; set before closed
+	jobs   sync.WaitGroup // the snapshot being written
+
+	view    atomic.Pointer[view]
+	commits waiters
+}
+
+// view is what readers see of the loop's state without asking it.
+type view struct {
+	leader        ident.BrokerID
+	leaderEpoch   int32
+	highWatermark int64
+	voters        []Voter
+	snapshots     []SnapshotID
+}
+
+// OpenNode opens the log, restores the state machine and starts the loop. A lone voter leads when the loop has begun, milliseconds later.
+// connect makes the transport; nil stands for none, which is right for a lone voter.
+func OpenNode(ctx context.Context, cfg Config, sm StateMachine, connect func(Receiver) (Transport, error)) (*Node, error) {
+	n := &Node{input: make(chan func(*Replica), inputQueue), quit: make(chan struct{}), closed: make(chan struct{})}
+	replica, err := OpenReplica(ctx, cfg, sm, time.Now(), n.send)
+	if err != nil {
+		return nil, err
+	}
+	n.cfg, n.replica, n.log = replica.cfg, replica, replica.log.log
+	n.publish()
+	if connect != nil {
+		if n.transport, err = connect(n); err != nil {
+			return nil, errors.Join(err, replica.Close())
+		}
+	}
+	go n.run()
+	return n, nil
+}
+
+func (n *Node) send(messages []*raftpb.Message) {
+	if n.transport != nil {
+		n.transport.Send(messages)
+	}
+}
+
+// run is the loop. Each turn takes all input that waits, then lets the replica act on it at once: that is what makes many proposals share one fsync.
+func (n *Node) run() {
+	defer close(n.closed)
+	ticker := time.NewTicker(n.cfg.HeartbeatInterval)
+	defer ticker.Stop()
+	r := n.replica
+	err := n.campaignIfAlone()
+	for err == nil {
+		if err = r.Process(time.Now()); err == nil {
+			err = n.maybeSnapshot()
+		}
+		n.publish()
+		if err != nil {
+			break
+		}
+		select {
+		case fn := <-n.input:
+			fn(r)
+			n.linger()
+			n.drain()
+		case <-ticker.C:
+			if err = r.Tick(); err == nil {
+				err = n.campaignIfAlone()
+			}
+		case <-n.quit:
+			err = ErrClosed
+		}
+	}
+	n.err = err
+	if !errors.Is(err, ErrClosed) {
+		_ = r.fail(err)
+		n.cfg.Logger.Error("the metadata quorum's node has stopped", "error", err)
+		if n.cfg.OnFailure != nil {
+			n.cfg.OnFailure(err)
+		}
+	}
+	n.commits.wakeAll()
+}
+
+func (n *Node) campaignIfAlone() error {
+	if n.replica.IsOnlyVoter() && n.replica.leader != n.cfg.NodeID {
+		return n.replica.CampaignAtOnce()
+	}
+	return nil
+}
+
+// drain takes the input that waits, up to a full queue, so that input which keeps coming can't put off acting on it.
+func (n *Node) drain() {
+	for range inputQueue {
+		select {
+		case fn := <-n.input:
+			fn(n.replica)
+		default:
+			return
+		}
+	}
+}
+
+func (n *Node) linger() {
+	if n.cfg.Linger <= 0 || len(n.replica.pending) == 0 {
+		return
+	}
+	timer := time.NewTimer(n.cfg.Linger)
+	defer timer.Stop()
+	for {
+		select {
+		case fn := <-n.input:
+			fn(n.replica)
+		case <-timer.C:
+			return
+		case <-n.quit:
+			return
+		}
+	}
+}
+
+// maybeSnapshot starts a snapshot when one is due; it is written beside the loop.
+func (n *Node) maybeSnapshot() error {
+	job := n.replica.SnapshotDue(time.Now())
+	if job == nil {
+		return nil
+	}
+	n.jobs.Go(func() {
+		job.Run()
+		n.tell(func(r *Replica) { _ = r.FinishSnapshot(job, time.Now()) }) // its error is the replica's: the loop sees it
+	})
+	return nil
+}
+
+// publish shows readers the state after this turn.
+func (n *Node) publish() {
+	r := n.replica
+	old := n.view.Load()
+	v := &view{leader: r.leader, leaderEpoch: r.leaderEpoch, highWatermark: r.log.log.HighWatermark(), voters: r.log.voters.at(r.applied).voters}
+	if old != nil && old.leader == v.leader && old.leaderEpoch == v.leaderEpoch && old.highWatermark == v.highWatermark &&
+		sameVoters(old.voters, v.voters) && len(old.snapshots) == len(r.log.snapshots) && lastID(old.snapshots) == r.log.newest().id {
+		return
+	}
+	for _, s := range r.log.snapshots {
+		v.snapshots = append(v.snapshots, s.id)
+	}
+	n.view.Store(v)
+	if old != nil {
+		n.commits.wakeAll()
+	}
+}
+
+func sameVoters(a, b []Voter) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+
+func lastID(ids []SnapshotID) SnapshotID {
+	if len(ids) == 0 {
+		return SnapshotID{}
+	}
+	return ids[len(ids)-1]
+}
+
+// tell runs fn on the loop; false means that the node has stopped and fn won't run.
+func (n *Node) tell(fn func(*Replica)) bool {
+	select {
+	case <-n.closed: // a stopped node must not take input that nobody will read
+		return false
+	default:
+	}
+	select {
+	case n.input <- fn:
+		return true
+	case <-n.closed:
+		return false
+	}
+}
+
+// ProposeAsync appends the records as one atomic batch, provided that this node leads in leaderEpoch. done is called once, on the node's
+// goroutine, when the records are committed and applied here, or with an error; after ErrNotLeader and ErrClosed they may still be in the log.
+// Proposals by one goroutine enter the log in the order of its calls.
+func (n *Node) ProposeAsync(leaderEpoch int32, records [][]byte, done func(baseOffset int64, err error)) {
+	b, err := buildBatch(time.Now().UnixMilli(), records)
+	if err != nil {
+		done(-1, err)
+		return
+	}
+	n.proposeBatch(leaderEpoch, b, done)
+}
+
+func (n *Node) proposeBatch(leaderEpoch int32, b batch.Batch, done func(baseOffset int64, err error)) {
+	if !n.tell(func(r *Replica) { r.Propose(leaderEpoch, b, done) }) {
+		done(-1, n.stopped())
+	}
+}
+
+// Propose is ProposeAsync for a caller that waits. When ctx ends first, the records may be in the log or not.
+func (n *Node) Propose(ctx context.Context, leaderEpoch int32, records [][]byte) (baseOffset int64, err error) {
+	return await(ctx, n, func(done func(int64, error)) { n.ProposeAsync(leaderEpoch, records, done) })
+}
+
+func await(ctx context.Context, n *Node, start func(done func(int64, error))) (int64, error) {
+	type result struct {
+		offset int64
+		err    error
+	}
+	answered := make(chan result, 1)
+	start(func(offset int64, err error) { answered <- result{offset, err} })
+	select {
+	case r := <-answered:
+		return r.offset, r.err
+	case <-ctx.Done():
+		return -1, ctx.Err()
+	case <-n.closed:
+	}
+	select { // the answer may have come while the loop ended
+	case r := <-answered:
+		return r.offset, r.err
+	default:
+		return -1, n.stopped()
+	}
+}
+
+// stopped is why the loop ended.
+func (n *Node) stopped() error {
+	<-n.closed
+	return n.err
+}
+
+// AddVoter adds a voter to the quorum, or gives a known one new endpoints. It returns once the change is committed. A new voter should run already.
+func (n *Node) AddVoter(ctx context.Context, leaderEpoch int32, v Voter) error {
+	_, err := await(ctx, n, func(done func(int64, error)) { n.changeVoters(leaderEpoch, &v, ident.NoBroker, done) })
+	return err
+}
+
+// RemoveVoter removes a voter from the quorum. A leader that removes itself resigns once the change is committed.
+func (n *Node) RemoveVoter(ctx context.Context, leaderEpoch int32, id ident.BrokerID) error {
+	_, err := await(ctx, n, func(done func(int64, error)) { n.changeVoters(leaderEpoch, nil, id, done) })
+	return err
+}
+
+func (n *Node) changeVoters(leaderEpoch int32, add *Voter, remove ident.BrokerID, done func(int64, error)) {
+	if !n.tell(func(r *Replica) { r.ChangeVoters(time.Now(), leaderEpoch, add, remove, done) }) {
+		done(-1, n.stopped())
+	}
+}
+
+// Resign gives up the leadership of leaderEpoch, if this node still has it.
+func (n *Node) Resign(leaderEpoch int32) {
+	n.tell(func(r *Replica) { _ = r.Resign(leaderEpoch) })
+}
+
+// Deliver implements Receiver.
+func (n *Node) Deliver(m *raftpb.Message) {
+	n.tell(func(r *Replica) {
+		if err := r.Step(m); err != nil && r.failed == nil {
+			n.cfg.Logger.Warn("message refused", "node", int32(nodeID(m.GetFrom())), "error", err)
+		}
+	})
+}
+
+// Unreachable implements Receiver. Called from within Send, it must not wait for the loop.
+func (n *Node) Unreachable(id ident.BrokerID) {
+	select {
+	case n.input <- func(r *Replica) { r.Unreachable(id) }:
+	default:
+	}
+}
+
+// SnapshotSent implements Receiver.
+func (n *Node) SnapshotSent(id ident.BrokerID, ok bool) {
+	n.tell(func(r *Replica) { r.SnapshotSent(id, ok) })
+}
+
+// Voters implements Receiver.
+func (n *Node) Voters() []Voter { return n.view.Load().voters }
+
+// Leader is the leader that this node knows of, ident.NoBroker for none, and the newest leader epoch.
+func (n *Node) Leader() (ident.BrokerID, int32) {
+	v := n.view.Load()
+	return v.leader, v.leaderEpoch
+}
+
+// HighWatermark is the offset before which everything is committed, as far as this node knows.
+func (n *Node) HighWatermark() int64 { return n.view.Load().highWatermark }
+
+// Close stops the node: proposals that wait get ErrClosed, the transport and the log are closed.
+func (n *Node) Close() error {
+	var err error
+	n.once.Do(func() {
+		close(n.quit)
+		<-n.closed
+		n.jobs.Wait()
+		if n.transport != nil {
+			err = n.transport.Close()
+		}
+		err = errors.Join(err, n.replica.Close())
+		if !errors.Is(n.err, ErrClosed) {
+			err = errors.Join(n.err, err)
+		}
+	})
+	return err
+}
+
+// waiters wakes everybody who waits for the view to change.
+type waiters struct {
+	mu   sync.Mutex
+	wake chan struct{}
+}
+
+// next returns a channel that is closed at the next wakeAll. Take it before looking at the state.
+func (w *waiters) next() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.wake == nil {
+		w.wake = make(chan struct{})
+	}
+	return w.wake
+}
+
+func (w *waiters) wakeAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.wake != nil {
+		close(w.wake)
+		w.wake = nil
+	}
+}

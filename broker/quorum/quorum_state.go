@@ -1,0 +1,56 @@
+package quorum
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/vfs"
+)
+
+const (
+	quorumStateFile    = "quorum-state"
+	maxQuorumStateSize = 64 << 10
+)
+
+// electionState is the content of the file quorum-state: what a voter must not forget between two elections. It is KRaft's file in its
+// version 1; version 0, which older releases write, has more fields, of which none matters here.
+type electionState struct {
+	LeaderID         ident.BrokerID `json:"leaderId"` // informative
+	LeaderEpoch      int32          `json:"leaderEpoch"`
+	VotedID          ident.BrokerID `json:"votedId"`
+	VotedDirectoryID string         `json:"votedDirectoryId"`
+	DataVersion      int16          `json:"data_version"`
+}
+
+func readElectionState(fsys vfs.FS, dir string) (electionState, error) {
+	s := electionState{LeaderID: ident.NoBroker, VotedID: ident.NoBroker}
+	raw, err := vfs.ReadFile(fsys, vfs.Join(dir, quorumStateFile), maxQuorumStateSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return s, fmt.Errorf("%s: %w", vfs.Join(dir, quorumStateFile), err)
+	}
+	if s.LeaderEpoch < 0 || s.VotedID < ident.NoBroker || s.DataVersion < 0 || s.DataVersion > 1 {
+		return s, fmt.Errorf("%s holds leader epoch %d, vote %d, version %d: not a state that this version can read",
+			vfs.Join(dir, quorumStateFile), s.LeaderEpoch, s.VotedID, s.DataVersion)
+	}
+	return s, nil
+}
+
+// write replaces the file; it returns when the new content is durable.
+func (s electionState) write(fsys vfs.FS, dir string) error {
+	s.VotedDirectoryID = ident.UUID{}.String()
+	s.DataVersion = 1
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return vfs.WriteFileAtomic(fsys, dir, quorumStateFile, raw)
+}
