@@ -1,0 +1,174 @@
+package storage
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/vfs"
+)
+
+// Delete removes a log, and its future copy, from the broker at once, and from the disk after file.delete.delay.ms. Readers that hold
+// Records finish undisturbed. Without such a log it does nothing.
+func (m *Manager) Delete(tp ident.TopicPartition) error {
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	m.mu.Lock()
+	l, future := m.mu.logs[tp], m.mu.futures[tp]
+	delete(m.mu.logs, tp)
+	delete(m.mu.futures, tp)
+	m.mu.Unlock()
+	for _, gone := range []*Log{l, future} {
+		if gone == nil {
+			continue
+		}
+		if err := m.setAside(gone, deleteDirSuffix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MarkStray sets aside a log that the cluster's metadata does not know to be this broker's: it is renamed, never deleted.
+func (m *Manager) MarkStray(tp ident.TopicPartition) error {
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	m.mu.Lock()
+	l := m.mu.logs[tp]
+	delete(m.mu.logs, tp)
+	m.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	return m.setAside(l, strayDirSuffix)
+}
+
+// setAside closes a log and renames its directory. A deleted one is removed later.
+func (m *Manager) setAside(l *Log, suffix string) error {
+	l.abandon() // before the rename, which some systems refuse while files are open
+	d := m.dirOf(l)
+	if d == nil || !d.online() {
+		return nil // nothing can be renamed there; what is left is found at the next start
+	}
+	id := NewUUID()
+	to := vfs.Join(d.path, suffixedDirName(l.tp, hex.EncodeToString(id[:]), suffix))
+	err := m.fsys.Rename(l.Dir(), to)
+	if err == nil {
+		err = m.fsys.SyncDir(d.path)
+	}
+	if err != nil {
+		m.failDir(d, err)
+		return fmt.Errorf("set log %s aside: %w", l.tp, d.failure.Load())
+	}
+	m.logger.Info("log set aside", "topic", l.tp.Topic, "partition", l.tp.Partition, "path", to)
+	if suffix == deleteDirSuffix {
+		delay := time.Duration(min(l.Config().FileDeleteDelayMs, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+		m.trash.later(delay, func() { m.removeDir(to) })
+	}
+	return nil
+}
+
+func (m *Manager) removeDir(path string) {
+	if err := m.fsys.RemoveAll(path); err != nil {
+		m.logger.Error("remove a deleted log", "path", path, "err", err)
+	}
+}
+
+// CreateFuture makes the copy-to-be of a log in another directory (AlterReplicaLogDirs). The caller fills it as a follower of
+// the log, and promotes it when it has caught up. One that exists in that directory already is returned.
+func (m *Manager) CreateFuture(tp ident.TopicPartition, dir string) (*Log, error) {
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	current, ok := m.Log(tp)
+	if !ok {
+		return nil, fmt.Errorf("log %s: %w", tp, kerr.UnknownTopicOrPartition)
+	}
+	if future, ok := m.FutureLog(tp); ok {
+		if future.ParentDir() == dir {
+			return future, nil
+		}
+		return nil, fmt.Errorf("log %s is already on its way to %s", tp, future.ParentDir())
+	}
+	if current.ParentDir() == dir {
+		return nil, fmt.Errorf("log %s is in %s already", tp, dir)
+	}
+	d, err := m.chooseDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	id := NewUUID()
+	future, err := m.makeLog(d, tp, current.TopicID(), *current.Config(), suffixedDirName(tp, hex.EncodeToString(id[:]), futureDirSuffix))
+	if err != nil {
+		return nil, err
+	}
+	if err := future.TruncateFullyAndStartAt(current.LogStartOffset()); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	m.mu.futures[tp] = future
+	m.mu.Unlock()
+	return future, nil
+}
+
+// AbandonFuture deletes the copy of a log that is on its way.
+func (m *Manager) AbandonFuture(tp ident.TopicPartition) error {
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	m.mu.Lock()
+	future := m.mu.futures[tp]
+	delete(m.mu.futures, tp)
+	m.mu.Unlock()
+	if future == nil {
+		return nil
+	}
+	return m.setAside(future, deleteDirSuffix)
+}
+
+// PromoteFuture puts the copy in the place of the log and returns it as a new Log; the old one is closed and deleted. The
+// caller makes sure that both are equal and that nobody appends meanwhile. A crash in between leaves the log in one of the two directories.
+func (m *Manager) PromoteFuture(tp ident.TopicPartition) (*Log, error) {
+	m.changing.Lock()
+	defer m.changing.Unlock()
+	current, ok1 := m.Log(tp)
+	future, ok2 := m.FutureLog(tp)
+	if !ok1 || !ok2 {
+		return nil, fmt.Errorf("log %s has no copy to promote: %w", tp, kerr.UnknownTopicOrPartition)
+	}
+	d := m.dirOf(future)
+	hw, start := future.HighWatermark(), future.LogStartOffset()
+	if err := future.Close(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	delete(m.mu.futures, tp)
+	m.mu.Unlock()
+	if err := m.setAside(current, deleteDirSuffix); err != nil {
+		return nil, err
+	}
+	to := vfs.Join(d.path, tp.String())
+	err := m.fsys.Rename(future.Dir(), to)
+	if err == nil {
+		err = m.fsys.SyncDir(d.path)
+	}
+	var l *Log
+	if err == nil {
+		l, err = OpenLog(context.Background(), LogOptions{
+			FS: m.fsys, Dir: to, TopicPartition: tp, TopicID: future.TopicID(), Config: *future.Config(), Logger: m.logger, trash: m.trash,
+			LogStartOffset: start, CleanShutdown: true, OnFailure: func(err error) { m.failDir(d, err) },
+		})
+	}
+	if err != nil {
+		m.failDir(d, err)
+		return nil, fmt.Errorf("promote the copy of %s: %w", tp, d.failure.Load())
+	}
+	l.SetHighWatermark(hw)
+	m.mu.Lock()
+	m.mu.logs[tp] = l
+	m.mu.Unlock()
+	return l, nil
+}

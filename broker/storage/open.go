@@ -1,0 +1,350 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+
+	"github.com/kgo-project/kgo/broker/batch"
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/vfs"
+)
+
+// LogOptions say how to open a Log. A Manager opens its own; the metadata quorum opens one by itself.
+type LogOptions struct {
+	FS             vfs.FS // nil: the operating system's
+	Dir            string // the log's own directory, made if missing
+	TopicPartition ident.TopicPartition
+	TopicID        ident.TopicID // zero: what partition.metadata has
+	Config         LogConfig
+	LogStartOffset int64 // from its checkpoint
+	RecoveryPoint  int64 // from its checkpoint; everything from there on is checked, so 0 is always right
+	CleanShutdown  bool  // the log was closed properly: nothing needs a check
+	Logger         *slog.Logger
+	OnFailure      func(err error) // hears of the I/O error that took the log offline, from a goroutine of its own; may be nil
+
+	trash *trash // the manager's; nil: its own
+}
+
+// OpenLog opens a log, or makes it, and recovers it: leftovers of interrupted operations are finished or removed, the records from
+// the recovery point on are checked and what is torn off at the end, their indexes are built anew.
+func OpenLog(ctx context.Context, opts LogOptions) (*Log, error) {
+	if opts.FS == nil {
+		opts.FS = vfs.OS()
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	l := &Log{tp: opts.TopicPartition, fsys: opts.FS, logger: opts.Logger, onFailure: opts.OnFailure, trash: opts.trash}
+	if l.trash == nil {
+		l.trash = newTrash()
+	}
+	l.dir.Store(&opts.Dir)
+	l.cfg.Store(&opts.Config)
+	l.topicID.Store(&ident.TopicID{})
+	_, kind := parseDirName(vfs.Base(opts.Dir))
+	l.future.Store(kind == dirFuture)
+	if err := l.open(ctx, &opts); err != nil {
+		for _, s := range l.opened() {
+			s.Release()
+		}
+		return nil, fmt.Errorf("open log %s: %w", opts.Dir, err)
+	}
+	return l, nil
+}
+
+func (l *Log) opened() []*Segment {
+	if all := l.segments.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+func (l *Log) open(ctx context.Context, opts *LogOptions) error {
+	if err := l.openDir(opts); err != nil {
+		return err
+	}
+	names, err := l.finishInterrupted()
+	if err != nil {
+		return err
+	}
+	if l.epochs, err = l.openEpochs(); err != nil {
+		return err
+	}
+	bases, err := l.removeOrphans(names)
+	if err != nil {
+		return err
+	}
+	now := nowMs()
+	var all []*Segment
+	for _, base := range bases {
+		seg, err := openSegment(l.fsys, l.Dir(), base, now)
+		if err != nil {
+			return err
+		}
+		all = append(all, seg)
+		l.segments.Store(&all)
+	}
+	start := max(opts.LogStartOffset, 0)
+	if len(all) > 0 {
+		start = max(start, all[0].baseOffset)
+	}
+	l.logStartOffset.Store(start)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.recoverLocked(ctx, opts, names, now)
+}
+
+// openDir makes the directory, if it must, and reads or writes the topic's id.
+func (l *Log) openDir(opts *LogOptions) error {
+	_, err := l.fsys.Stat(opts.Dir)
+	if isNotExist(err) {
+		l.metadataUnsynced.Store(true)
+		err = l.fsys.MkdirAll(opts.Dir)
+	}
+	if err != nil {
+		return err
+	}
+	id, err := readPartitionMetadata(l.fsys, opts.Dir)
+	if err != nil {
+		return err
+	}
+	l.topicID.Store(&id)
+	return l.AssignTopicID(opts.TopicID)
+}
+
+// openEpochs reads the leader epochs. A damaged file is put aside: recovery and replication fill the cache again.
+func (l *Log) openEpochs() (*leaderEpochCache, error) {
+	c, err := openLeaderEpochCache(l.fsys, l.Dir())
+	var damaged *CorruptionError
+	if !errors.As(err, &damaged) {
+		return c, err
+	}
+	l.logger.Warn("leader epochs are unreadable and are read from the batches", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
+	c.entries = nil
+	l.epochsLost = true
+	return c, l.fsys.Remove(damaged.Path)
+}
+
+// rebuildEpochs reads the leader epochs from the headers of all batches.
+func (l *Log) rebuildEpochs(all []*Segment) error {
+	for _, seg := range all {
+		r := newEntryReader(seg, 0)
+		for {
+			entry, _, err := r.next()
+			if err == io.EOF || (err != nil && isDamage(err)) { //nolint:errorlint // next returns EOF as it is
+				break
+			}
+			if err != nil {
+				return err
+			}
+			if b, _, err := batch.Next(entry); err == nil && b.PartitionLeaderEpoch() > l.LatestEpoch() {
+				if err := l.epochs.assign(b.PartitionLeaderEpoch(), b.BaseOffset()); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// removeOrphans deletes indexes whose segment is gone and returns the segments' base offsets in order.
+func (l *Log) removeOrphans(names []string) ([]int64, error) {
+	var bases []int64
+	for _, name := range names {
+		if base, suffix, ok := parseOffsetFileName(name); ok && suffix == logSuffix {
+			bases = append(bases, base)
+		}
+	}
+	slices.Sort(bases)
+	for _, name := range names {
+		base, suffix, ok := parseOffsetFileName(name)
+		if !ok || (suffix != indexSuffix && suffix != timeIndexSuffix && suffix != txnIndexSuffix) {
+			continue
+		}
+		if _, found := slices.BinarySearch(bases, base); !found {
+			if err := l.fsys.Remove(vfs.Join(l.Dir(), name)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return bases, nil
+}
+
+// recoverLocked brings the segments, the producer state and the offsets into agreement.
+func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []string, now int64) error {
+	l.mu.producers = newProducerState()
+	l.mu.lastSnapshot = -1
+	all := l.opened()
+	firstUnsafe := len(all) // segments from here on are checked
+	if !opts.CleanShutdown && len(all) > 0 {
+		firstUnsafe = max(floorSegment(all, opts.RecoveryPoint), 0)
+	}
+	if err := l.checkIndexFiles(all[:firstUnsafe], names); err != nil {
+		return err
+	}
+	end := int64(0)
+	if firstUnsafe == len(all) && len(all) > 0 {
+		var err error
+		if end, err = all[len(all)-1].readNextOffset(); err != nil {
+			var damaged *CorruptionError
+			if !errors.As(err, &damaged) {
+				return err
+			}
+			l.logger.Warn("the last segment does not end as a cleanly closed one does", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
+			firstUnsafe = len(all) - 1
+		}
+	}
+	if firstUnsafe < len(all) {
+		end = all[firstUnsafe].baseOffset
+	}
+	if l.epochsLost {
+		if err := l.rebuildEpochs(all[:firstUnsafe]); err != nil {
+			return err
+		}
+	}
+	if err := l.loadProducersLocked(names, end); err != nil {
+		return err
+	}
+	for i := firstUnsafe; i < len(all); i++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		whole, err := l.recoverSegmentLocked(all[i], i)
+		if err != nil {
+			return err
+		}
+		end = all[i].nextOffset
+		if !whole && i+1 < len(all) {
+			if err := l.dropSegments(all[i+1:]); err != nil {
+				return err
+			}
+			all = all[: i+1 : i+1]
+			l.segments.Store(&all)
+		}
+	}
+	return l.finishOpenLocked(opts, end, now)
+}
+
+// finishOpenLocked makes the last segment active and publishes the offsets.
+func (l *Log) finishOpenLocked(opts *LogOptions, end, now int64) error {
+	all := l.opened()
+	start := l.logStartOffset.Load()
+	if len(all) > 0 && end < start {
+		l.logger.Warn("the log ends before its start offset and begins anew there", "topic", l.tp.Topic, "partition", l.tp.Partition,
+			"log_end_offset", end, "log_start_offset", start)
+		if err := errors.Join(l.dropSegments(all), l.epochs.clear()); err != nil {
+			return err
+		}
+		all = nil
+		l.mu.producers = newProducerState()
+	}
+	if len(all) == 0 {
+		seg, err := createSegment(l.fsys, l.Dir(), start, "", now)
+		if err != nil {
+			return err
+		}
+		all = []*Segment{seg}
+		l.mu.dirUnsynced = true
+		end = start
+	}
+	l.setSegments(all)
+	if err := all[len(all)-1].startTail(end); err != nil {
+		return err
+	}
+	if err := errors.Join(l.epochs.truncateFromEnd(end), l.epochs.truncateFromStart(start)); err != nil {
+		return err
+	}
+	l.mu.producers.mapEndOffset = end
+	l.mu.jitterMs = newJitter(&opts.Config)
+	l.logEndOffset.Store(end)
+	l.highWatermark.Store(start)
+	l.lastFlushMs.Store(now)
+	if opts.CleanShutdown {
+		l.recoveryPoint.Store(end)
+	} else {
+		l.recoveryPoint.Store(max(min(opts.RecoveryPoint, end), start))
+	}
+	l.publishUnstableLocked()
+	return nil
+}
+
+// checkIndexFiles builds the indexes of segments that lost their files.
+func (l *Log) checkIndexFiles(all []*Segment, names []string) error {
+	for _, seg := range all {
+		_, hasOffset := slices.BinarySearch(names, offsetFileName(seg.baseOffset, indexSuffix))
+		_, hasTime := slices.BinarySearch(names, offsetFileName(seg.baseOffset, timeIndexSuffix))
+		if hasOffset && hasTime {
+			continue
+		}
+		l.logger.Warn("index is missing and is built anew", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.Path())
+		if err := seg.rebuildIndexes(l.cfg.Load().IndexIntervalBytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readNextOffset finds the end of a segment that was closed properly, from its last index entry on, and fills in what an active segment knows.
+func (s *Segment) readNextOffset() (int64, error) {
+	if err := s.offsetIndex.load(); err != nil {
+		if errors.Is(err, errIndexDamaged) {
+			return 0, &CorruptionError{Path: s.path(indexSuffix), BaseOffset: -1, Err: err}
+		}
+		return 0, err
+	}
+	if err := s.timeIndex.load(); err != nil {
+		if errors.Is(err, errIndexDamaged) {
+			return 0, &CorruptionError{Path: s.path(timeIndexSuffix), BaseOffset: -1, Err: err}
+		}
+		return 0, err
+	}
+	from := int64(0)
+	if e, ok := s.offsetIndex.lastEntry(); ok {
+		from = int64(e.value)
+	}
+	if err := s.readRollingTimestamp(); err != nil {
+		return 0, err
+	}
+	s.nextOffset = s.baseOffset
+	r := newEntryReader(s, from)
+	for {
+		entry, position, err := r.next()
+		if err == io.EOF { //nolint:errorlint // next returns it as it is
+			return s.nextOffset, nil
+		}
+		var h entryHeader
+		if err == nil {
+			h, err = parseEntryHeader(entry)
+		}
+		if err == nil && h.lastOffset < s.nextOffset {
+			err = errors.New("offsets do not rise")
+		}
+		if err != nil {
+			if isDamage(err) {
+				return 0, &CorruptionError{Path: s.path(logSuffix), Position: position, BaseOffset: s.nextOffset, Err: err}
+			}
+			return 0, err
+		}
+		s.nextOffset = h.lastOffset + 1
+		s.bytesSinceIndexEntry += h.size
+	}
+}
+
+// readRollingTimestamp reads the largest timestamp of the first batch.
+func (s *Segment) readRollingTimestamp() error {
+	if s.size.Load() < batch.HeaderSize {
+		return nil
+	}
+	head := make([]byte, batch.HeaderSize)
+	if _, err := s.file.ReadAt(head, 0); err != nil {
+		return err
+	}
+	if _, magic, err := batch.Peek(head); err == nil && magic == batch.MagicV2 {
+		s.rollingTimestamp = batch.Batch(head).MaxTimestamp()
+	}
+	return nil
+}

@@ -1,0 +1,251 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/kgo-project/kgo/broker/batch"
+	"github.com/kgo-project/kgo/broker/vfs"
+)
+
+// errDisorder is what a walk through a segment finds besides damaged batches.
+var errDisorder = errors.New("its offsets do not follow those before")
+
+// isDamage tells damaged content from a failing disk.
+func isDamage(err error) bool {
+	var corrupt *batch.CorruptError
+	var invalid *batch.InvalidError
+	return errors.Is(err, batch.ErrTruncated) || errors.Is(err, errDisorder) || errors.As(err, &corrupt) || errors.As(err, &invalid)
+}
+
+// recoverSegmentLocked checks a segment from its beginning: every batch's checksum, and that offsets rise. It builds the indexes anew,
+// adds to the producer state and the leader epochs, and cuts off the file at the first batch that is not whole. whole is false if it cut.
+func (l *Log) recoverSegmentLocked(seg *Segment, ordinal int) (whole bool, err error) {
+	l.mu.AssertHeld()
+	if ordinal > 0 {
+		l.mu.producers.mapEndOffset = seg.baseOffset
+		if err := l.snapshotLocked(false); err != nil {
+			return false, err
+		}
+	}
+	cfg := l.cfg.Load()
+	valid, damage, err := seg.reindex(cfg.IndexIntervalBytes, true, func(b batch.Batch) error {
+		if e := b.PartitionLeaderEpoch(); e > l.LatestEpoch() {
+			if err := l.epochs.assign(e, b.BaseOffset()); err != nil {
+				return err
+			}
+		}
+		marker, err := readMarker(b)
+		if err != nil {
+			return err
+		}
+		return l.noteProducerLocked(seg, b, marker)
+	})
+	if err != nil {
+		return false, err
+	}
+	seg.dataDirty.Store(true)
+	seg.indexDirty.Store(true)
+	if damage == nil {
+		return true, seg.seal()
+	}
+	l.logger.Warn("the segment is cut at its first batch that is not whole", "topic", l.tp.Topic, "partition", l.tp.Partition,
+		"segment", seg.Path(), "position", valid, "lost_bytes", seg.size.Load()-valid, "offset", seg.nextOffset, "reason", damage)
+	if err := seg.file.Truncate(valid); err != nil {
+		return false, err
+	}
+	seg.size.Store(valid)
+	return false, seg.seal()
+}
+
+// reindex walks through the segment and builds its indexes. It returns where the valid part ends, and the damage that ends it.
+// With check, checksums are verified. each sees the batches of format v2 in order.
+func (s *Segment) reindex(intervalBytes int, check bool, each func(b batch.Batch) error) (valid int64, damage, err error) {
+	if err := errors.Join(s.offsetIndex.create(), s.timeIndex.create(), s.txns.reset()); err != nil {
+		return 0, nil, err
+	}
+	s.setNewest(batch.NoTimestamp, s.baseOffset)
+	s.nextOffset, s.bytesSinceIndexEntry, s.rollingTimestamp = s.baseOffset, 0, noRollingTimestamp
+	r := newEntryReader(s, 0)
+	for {
+		entry, position, err := r.next()
+		if err == io.EOF { //nolint:errorlint // next returns it as it is
+			return position, nil, nil
+		}
+		var mark batchMark
+		var b batch.Batch
+		if err == nil {
+			mark, b, err = s.inspect(entry, check)
+		}
+		if err != nil {
+			if isDamage(err) {
+				return position, err, nil
+			}
+			return position, nil, err
+		}
+		if err := s.noteBatch(position, mark, intervalBytes); err != nil {
+			return position, nil, err
+		}
+		if b == nil || each == nil {
+			continue
+		}
+		if err := each(b); err != nil {
+			if isDamage(err) {
+				return position, err, nil
+			}
+			return position, nil, err
+		}
+	}
+}
+
+// inspect checks one entry of the segment, a batch or a legacy message set (b is nil then), and whether its offsets follow.
+func (s *Segment) inspect(entry []byte, check bool) (mark batchMark, b batch.Batch, err error) {
+	b, _, err = batch.Next(entry)
+	switch {
+	case errors.Is(err, batch.ErrLegacy):
+		mark, err = legacyMark(entry, check)
+		b = nil
+	case err == nil:
+		if check {
+			err = b.Validate()
+		}
+		mark = batchMark{size: len(b), lastOffset: b.LastOffset(), maxTimestamp: b.MaxTimestamp(), timeIndexBase: b.LastOffset()}
+		if err == nil && b.BaseOffset() < s.nextOffset {
+			err = errDisorder
+		}
+	}
+	if err == nil && (mark.lastOffset < s.nextOffset || !canHold(s.baseOffset, mark.lastOffset)) {
+		err = errDisorder
+	}
+	return mark, b, err
+}
+
+func legacyMark(entry []byte, check bool) (batchMark, error) {
+	e, _, err := batch.NextLegacy(entry)
+	if err != nil {
+		return batchMark{}, err
+	}
+	if check {
+		if err := e.Validate(); err != nil {
+			return batchMark{}, err
+		}
+	}
+	return batchMark{size: len(e), lastOffset: e.Offset(), maxTimestamp: e.Timestamp(), timeIndexBase: e.Offset()}, nil
+}
+
+// rebuildIndexes builds the offset and time index of a sealed segment from its batches. The transaction index stays.
+func (s *Segment) rebuildIndexes(intervalBytes int) error {
+	aborted, txnErr := s.txns.all()
+	if txnErr != nil {
+		return txnErr
+	}
+	if _, _, err := s.reindex(intervalBytes, false, nil); err != nil {
+		return err
+	}
+	for _, t := range aborted {
+		if err := s.txns.append(t); err != nil {
+			return err
+		}
+	}
+	s.indexDirty.Store(true)
+	return s.seal()
+}
+
+// dropSegments deletes the files of segments that never were, or are no longer, part of the log.
+func (l *Log) dropSegments(all []*Segment) error {
+	var err error
+	for _, seg := range all {
+		err = errors.Join(err, seg.remove())
+		seg.Release()
+	}
+	return err
+}
+
+// loadProducersLocked loads the newest snapshot at or before end and brings it up to end from the batches. Snapshots beyond end,
+// or damaged ones, are deleted.
+func (l *Log) loadProducersLocked(names []string, end int64) error {
+	l.mu.AssertHeld()
+	l.mu.producers = newProducerState()
+	l.mu.lastSnapshot = -1
+	offsets := snapshotOffsets(names)
+	for i := len(offsets) - 1; i >= 0 && l.mu.lastSnapshot < 0; i-- {
+		path := vfs.Join(l.Dir(), offsetFileName(offsets[i], snapshotSuffix))
+		state, err := l.readSnapshot(path, offsets[i], end)
+		if err != nil {
+			return err
+		}
+		if state == nil {
+			if err := l.fsys.Remove(path); err != nil && !isNotExist(err) {
+				return err
+			}
+			continue
+		}
+		l.mu.producers, l.mu.lastSnapshot = state, offsets[i]
+	}
+	from := max(l.mu.producers.mapEndOffset, l.logStartOffset.Load())
+	if err := l.replayProducersLocked(from, end); err != nil {
+		return err
+	}
+	l.mu.producers.mapEndOffset = end
+	return nil
+}
+
+// readSnapshot returns nil for a file that can't be used.
+func (l *Log) readSnapshot(path string, offset, end int64) (*producerState, error) {
+	if offset > end {
+		return nil, nil //nolint:nilnil // documented
+	}
+	raw, err := vfs.ReadFile(l.fsys, path, maxSnapshotBytes)
+	if err != nil {
+		if isNotExist(err) {
+			return nil, nil //nolint:nilnil // documented
+		}
+		return nil, err
+	}
+	state, err := decodeSnapshot(raw, offset)
+	if err != nil {
+		l.logger.Warn("producer snapshot is damaged and not used", "topic", l.tp.Topic, "partition", l.tp.Partition, "path", path, "err", err)
+		return nil, nil //nolint:nilnil,nilerr // documented
+	}
+	return state, nil
+}
+
+// replayProducersLocked adds the batches from one offset to another to the producer state.
+func (l *Log) replayProducersLocked(from, to int64) error {
+	for _, seg := range l.opened() {
+		if from >= to || seg.baseOffset >= to {
+			break
+		}
+		at, err := seg.locate(from)
+		if err != nil {
+			return err
+		}
+		r := newEntryReader(seg, at.position)
+		for {
+			entry, position, err := r.next()
+			if err == io.EOF { //nolint:errorlint // next returns it as it is
+				break
+			}
+			if err != nil {
+				if isDamage(err) {
+					err = &CorruptionError{Path: seg.Path(), Position: position, BaseOffset: -1, Err: err}
+				}
+				return fmt.Errorf("read the producers' state: %w", err)
+			}
+			b, _, err := batch.Next(entry)
+			if err != nil || b.BaseOffset() < from || !b.HasProducerID() {
+				continue // a legacy entry has no producer
+			}
+			if b.BaseOffset() >= to {
+				return nil
+			}
+			marker, err := readMarker(b)
+			if err != nil {
+				return fmt.Errorf("read the producers' state: %w", &CorruptionError{Path: seg.Path(), Position: position, BaseOffset: b.BaseOffset(), Err: err})
+			}
+			l.mu.producers.apply(b, marker)
+		}
+	}
+	return nil
+}

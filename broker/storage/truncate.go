@@ -1,0 +1,224 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/kgo-project/kgo/broker/vfs"
+)
+
+// TruncateTo drops everything from offset on, as a follower does that has records its leader has not. The batch that holds offset goes as a
+// whole. It tells whether there was anything to drop. Recovery after a crash in between finds the log before or after, or with some of the
+// records dropped: what is cut is cut from the end.
+func (l *Log) TruncateTo(offset int64) (bool, error) {
+	if err := l.usable(); err != nil {
+		return false, err
+	}
+	l.flushMu.Lock()
+	defer l.flushMu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.closed {
+		return false, ErrClosed
+	}
+	if offset >= l.logEndOffset.Load() {
+		return false, l.failIf(l.epochs.truncateFromEnd(l.logEndOffset.Load()))
+	}
+	all := *l.segments.Load()
+	if offset < all[0].baseOffset || offset < l.logStartOffset.Load() {
+		return true, l.truncateFullyLocked(offset)
+	}
+	last := floorSegment(all, offset)
+	kept := all[: last+1 : last+1]
+	// Out of sight first: nobody may read what goes.
+	l.logEndOffset.Store(offset)
+	l.lowerMarksLocked(offset)
+	l.setSegments(kept)
+	if err := l.discardSegments(all[last+1:]); err != nil {
+		return true, l.fail(err)
+	}
+	if err := l.truncateActive(kept[last], offset); err != nil {
+		return true, l.fail(fmt.Errorf("truncate %s to %d: %w", l.tp, offset, err))
+	}
+	if err := l.epochs.truncateFromEnd(offset); err != nil {
+		return true, l.fail(err)
+	}
+	return true, l.failIf(l.reloadProducersLocked(offset))
+}
+
+func (l *Log) failIf(err error) error {
+	if err != nil {
+		return l.fail(err)
+	}
+	return nil
+}
+
+// lowerMarksLocked keeps high watermark and recovery point within the log.
+func (l *Log) lowerMarksLocked(end int64) {
+	l.highWatermark.Store(min(l.highWatermark.Load(), end))
+	l.recoveryPoint.Store(min(l.recoveryPoint.Load(), end))
+}
+
+func (l *Log) truncateActive(seg *Segment, offset int64) error {
+	if err := errors.Join(seg.offsetIndex.load(), seg.timeIndex.load()); err != nil {
+		if !errors.Is(err, errIndexDamaged) {
+			return err
+		}
+		if err := seg.rebuildIndexes(l.cfg.Load().IndexIntervalBytes); err != nil {
+			return err
+		}
+	}
+	at, err := seg.locate(offset)
+	if err != nil {
+		return err
+	}
+	relative := offset - seg.baseOffset
+	if err := seg.offsetIndex.truncate(func(e indexEntry) bool { return int64(e.value) < at.position }); err != nil {
+		return err
+	}
+	if err := seg.timeIndex.truncate(func(e indexEntry) bool { return int64(e.value) < relative }); err != nil {
+		return err
+	}
+	if err := seg.txns.truncate(offset); err != nil {
+		return err
+	}
+	if err := seg.file.Truncate(at.position); err != nil {
+		return err
+	}
+	seg.size.Store(at.position)
+	seg.dataDirty.Store(true)
+	seg.indexDirty.Store(true)
+	seg.bytesSinceIndexEntry = 0
+	if at.position == 0 {
+		seg.rollingTimestamp, seg.createdMs = noRollingTimestamp, nowMs()
+	} else if seg.rollingTimestamp == noRollingTimestamp {
+		if err := seg.readRollingTimestamp(); err != nil {
+			return err
+		}
+	}
+	seg.newest.Lock()
+	seg.newest.known = false // the time index knows the largest timestamp that is left, as far as it has entries
+	seg.newest.Unlock()
+	return seg.startTail(offset)
+}
+
+func (l *Log) reloadProducersLocked(end int64) error {
+	names, err := l.fsys.List(l.Dir())
+	if err != nil {
+		return err
+	}
+	if err := l.loadProducersLocked(names, end); err != nil {
+		return err
+	}
+	l.publishUnstableLocked()
+	return nil
+}
+
+// TruncateFullyAndStartAt empties the log; the next record gets offset. So begins a follower whose leader no longer has what would follow.
+func (l *Log) TruncateFullyAndStartAt(offset int64) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	l.flushMu.Lock()
+	defer l.flushMu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.closed {
+		return ErrClosed
+	}
+	return l.truncateFullyLocked(offset)
+}
+
+func (l *Log) truncateFullyLocked(offset int64) error {
+	old := *l.segments.Load()
+	l.logEndOffset.Store(offset)
+	// The old segments go first: the new one may have the name of one of them.
+	if err := l.discardSegments(old); err != nil {
+		return l.fail(err)
+	}
+	seg, err := createSegment(l.fsys, l.Dir(), offset, "", nowMs())
+	if err == nil {
+		err = seg.startTail(offset)
+	}
+	if err != nil {
+		return l.fail(err)
+	}
+	l.setSegments([]*Segment{seg})
+	l.mu.dirUnsynced = true
+	l.logStartOffset.Store(offset)
+	l.highWatermark.Store(offset)
+	l.recoveryPoint.Store(offset)
+	l.mu.producers = newProducerState()
+	l.mu.producers.mapEndOffset = offset
+	l.mu.lastSnapshot = -1
+	l.publishUnstableLocked()
+	return l.failIf(errors.Join(l.epochs.clear(), l.removeSnapshots(0, math.MaxInt64)))
+}
+
+// IncrementLogStartOffset moves the log's start forward, for DeleteRecords or because the leader did so. Beyond the high watermark
+// it is kerr.OffsetOutOfRange; a start that lies behind already stays. The segments that are no longer needed go with the next
+// DeleteOldSegments; the manager's checkpoint makes the new start durable.
+func (l *Log) IncrementLogStartOffset(offset int64) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.closed {
+		return ErrClosed
+	}
+	if hw := l.highWatermark.Load(); offset > hw {
+		return fmt.Errorf("log start offset of %s can't move to %d, beyond the high watermark %d: %w", l.tp, offset, hw, kerr.OffsetOutOfRange)
+	}
+	return l.incrementStartLocked(offset)
+}
+
+func (l *Log) incrementStartLocked(offset int64) error {
+	l.mu.AssertHeld()
+	if offset <= l.logStartOffset.Load() {
+		return nil
+	}
+	l.logStartOffset.Store(offset)
+	l.mu.producers.dropBefore(offset)
+	l.publishUnstableLocked()
+	return l.failIf(l.epochs.truncateFromStart(offset))
+}
+
+// discardSegments renames segments to .deleted, with their producer snapshots removed, and lets the trash delete them later. They
+// are out of the log's list already.
+func (l *Log) discardSegments(all []*Segment) error {
+	delay := time.Duration(min(l.cfg.Load().FileDeleteDelayMs, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+	for _, seg := range all {
+		if err := seg.rename(deletedSuffix); err != nil {
+			return err
+		}
+		l.trash.later(delay, func() {
+			if err := seg.remove(); err != nil {
+				l.logger.Error("remove a deleted segment", "topic", l.tp.Topic, "partition", l.tp.Partition, "segment", seg.Path(), "err", err)
+			}
+		})
+		seg.Release()
+	}
+	return nil
+}
+
+// removeSnapshots deletes the producer snapshots with offsets in [from, to).
+func (l *Log) removeSnapshots(from, to int64) error {
+	names, err := l.fsys.List(l.Dir())
+	if err != nil {
+		return err
+	}
+	for _, offset := range snapshotOffsets(names) {
+		if offset < from || offset >= to {
+			continue
+		}
+		if rmErr := l.fsys.Remove(vfs.Join(l.Dir(), offsetFileName(offset, snapshotSuffix))); rmErr != nil && !isNotExist(rmErr) {
+			err = errors.Join(err, rmErr)
+		}
+	}
+	return err
+}
