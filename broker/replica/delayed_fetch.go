@@ -140,7 +140,7 @@ func (op *delayedFetch) start(results []FetchResult, reads []readState) {
 		op.mu.available[i] = results[i].size()
 		op.mu.total += op.mu.available[i]
 	}
-	releaseAll(results)
+	ReleaseAll(results)
 	op.timer = time.AfterFunc(op.params.MaxWait, op.complete)
 	for i := range op.waiters {
 		w := &op.waiters[i]

@@ -29,9 +29,9 @@ type Config struct {
 	// LogConfig resolves a topic's configuration from its own settings (nil: none) over the broker's.
 	LogConfig func(topic string, own map[string]string) storage.LogConfig
 
-	ReplicaLagTimeMax       time.Duration // replica.lag.time.max.ms
-	CheckpointInterval      time.Duration // replica.high.watermark.checkpoint.interval.ms
-	FetchSessionSlots       int           // max.incremental.fetch.session.cache.slots
+	ReplicaLagTimeMax  time.Duration // replica.lag.time.max.ms
+	CheckpointInterval time.Duration // replica.high.watermark.checkpoint.interval.ms
+	FetchSessionSlots  int           // max.incremental.fetch.session.cache.slots
 
 	// Controller takes AlterPartition requests; nil on a broker that never has followers.
 	Controller interface {

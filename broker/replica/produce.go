@@ -47,7 +47,7 @@ func (m *Manager) produceOne(req *ProduceRequest, i int, out *ProduceResult) (*P
 		return nil, appended{}, wakeups{}
 	}
 	p, err := m.Partition(in.TopicPartition)
-	if err == nil && !req.Internal && IsInternal(in.TopicPartition.Topic) {
+	if err == nil && !req.Internal && !req.AllowInternal && IsInternal(in.TopicPartition.Topic) {
 		err = internalTopicError(in.TopicPartition.Topic)
 	}
 	if err != nil {

@@ -43,8 +43,10 @@ var NoHint = LeaderHint{LeaderID: ident.NoBroker, LeaderEpoch: -1}
 type ProduceRequest struct {
 	Acks    Acks
 	Timeout time.Duration // how long to wait for the ISR with AcksAll
+	// AllowInternal lets a client write to internal topics.
+	AllowInternal bool
 	// Internal is set for records that don't come from a client's produce request: they may go to internal topics and may be control batches.
-	Internal bool
+	Internal   bool
 	Partitions []ProducePartition
 }
 
@@ -59,10 +61,10 @@ type ProducePartition struct {
 
 // ProduceResult is the answer for one partition, in the order of the request.
 type ProduceResult struct {
-	Err             error // nil, or what wire.ErrorCode understands
-	BaseOffset      int64 // -1 on error
-	LogAppendTimeMs int64 // -1 unless the topic's message.timestamp.type is LogAppendTime
-	LogStartOffset  int64 // -1 where unknown
+	Err             error                 // nil, or what wire.ErrorCode understands
+	BaseOffset      int64                 // -1 on error
+	LogAppendTimeMs int64                 // -1 unless the topic's message.timestamp.type is LogAppendTime
+	LogStartOffset  int64                 // -1 where unknown
 	RecordErrors    []storage.RecordError // the records that had the whole batch refused (KIP-467)
 	Leader          LeaderHint
 }
@@ -90,7 +92,9 @@ const DebugReplica ident.BrokerID = -2
 func (p *FetchParams) fromFollower() bool { return p.ReplicaID >= 0 }
 
 // leaderOnly reports whether only the leader may answer.
-func (p *FetchParams) leaderOnly() bool { return p.ReplicaID >= 0 || p.Client == nil && p.ReplicaID == ident.NoBroker }
+func (p *FetchParams) leaderOnly() bool {
+	return p.ReplicaID >= 0 || p.Client == nil && p.ReplicaID == ident.NoBroker
+}
 
 // ClientMetadata is what a replica selector may base its choice on.
 type ClientMetadata struct {

@@ -43,8 +43,8 @@ func (w *wakeups) run(m *Manager) {
 	}
 }
 
-// releaseAll gives the files of results back.
-func releaseAll(results []FetchResult) {
+// ReleaseAll gives the files of results back.
+func ReleaseAll(results []FetchResult) {
 	for i := range results {
 		release(&results[i].Records)
 	}

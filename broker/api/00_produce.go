@@ -1,0 +1,169 @@
+package api
+
+// Produce, v0-v13: append records.
+//
+//   - acks 0 gets no answer; when something is wrong with it the connection is closed, which is how such a producer learns of a new leader.
+//   - acks -1 is answered when the whole ISR has the records: the request waits in the partitions, the connection goes on.
+//   - v0-v2 carry message sets of the formats 0 and 1, which the log converts. v3 (KIP-98) one batch of the current format for each partition.
+//   - v7 allows zstd (KIP-110). v8 names the records that had their batch refused (KIP-467).
+//   - v10 says who leads instead, in answer to NOT_LEADER_OR_FOLLOWER and FENCED_LEADER_EPOCH (KIP-951).
+//   - v13 topics by id (KIP-516).
+//
+// Records stay where they were received: the log writes them from the connection's buffer.
+//
+// Not implemented: checking that a transaction knows of the partition (KIP-890), which needs the transaction coordinator.
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/broker/batch"
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/replica"
+	"github.com/kgo-project/kgo/broker/storage"
+	"github.com/kgo-project/kgo/broker/wire"
+)
+
+// Produce handles API key 0.
+func (d *Data) Produce(r *wire.Request) {
+	req := r.Body.(*kmsg.ProduceRequest)
+	image := d.Metadata.Current()
+	in := replica.ProduceRequest{
+		Acks: replica.Acks(req.Acks), Timeout: milliseconds(req.TimeoutMillis),
+		AllowInternal: clientIDOf(r) == adminClientID,
+		Partitions:    make([]replica.ProducePartition, 0, countProduced(req)),
+	}
+	refused := d.refusesProduce(r, req)
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		name, err := d.producedTopic(r, image, t)
+		if refused != nil {
+			err = refused
+		}
+		for k := range t.Partitions {
+			p := &t.Partitions[k]
+			rowErr := err
+			if rowErr == nil {
+				rowErr = checkProduced(p.Records, r.Version)
+			}
+			in.Partitions = append(in.Partitions, replica.ProducePartition{
+				TopicPartition: ident.TopicPartition{Topic: name, Partition: p.Partition}, Records: p.Records, Err: rowErr,
+			})
+		}
+	}
+	d.Replica.Produce(in, func(results []replica.ProduceResult) { d.produced(r, req, image, results) })
+}
+
+func countProduced(req *kmsg.ProduceRequest) (n int) {
+	for i := range req.Topics {
+		n += len(req.Topics[i].Partitions)
+	}
+	return n
+}
+
+// refusesProduce returns the error that the whole request gets.
+func (d *Data) refusesProduce(r *wire.Request, req *kmsg.ProduceRequest) error {
+	if !replica.Acks(req.Acks).Valid() {
+		return kerr.InvalidRequiredAcks
+	}
+	if id := req.TransactionID; id != nil && !d.allowed(r, opWrite, resourceTransactionalID, *id) {
+		return kerr.TransactionalIDAuthorizationFailed
+	}
+	return nil
+}
+
+// producedTopic returns the name of a topic that is to be written, or why it can't be.
+func (d *Data) producedTopic(r *wire.Request, image *metadata.Image, t *kmsg.ProduceRequestTopic) (string, error) {
+	name := t.Topic
+	if r.Version >= 13 {
+		topic := image.TopicByID(t.TopicID)
+		if topic == nil {
+			return "", kerr.UnknownTopicID
+		}
+		name = topic.Name
+	}
+	if !d.topicAllowed(r, opWrite, name) {
+		return name, kerr.TopicAuthorizationFailed
+	}
+	return name, nil
+}
+
+// checkProduced holds the rules of the request's version; the log checks the rest. From v3 on it is one batch of the current format.
+func checkProduced(records []byte, version int16) error {
+	if version < 3 {
+		return nil
+	}
+	if len(records) == 0 {
+		return fmt.Errorf("%w: produce requests of version %d must have a record batch for each partition", kerr.InvalidRecord, version)
+	}
+	b, rest, err := batch.Next(records)
+	switch {
+	case errors.Is(err, batch.ErrLegacy):
+		return fmt.Errorf("%w: produce requests of version %d carry record batches of format 2 only", kerr.InvalidRecord, version)
+	case errors.Is(err, batch.ErrTruncated):
+		return fmt.Errorf("%w: %w", kerr.CorruptMessage, err)
+	case err != nil:
+		return err
+	case len(rest) > 0:
+		return fmt.Errorf("%w: produce requests of version %d must have exactly one record batch for each partition", kerr.InvalidRecord, version)
+	case version < 7 && b.Codec() == batch.Zstd:
+		return kerr.UnsupportedCompressionType
+	}
+	return nil
+}
+
+// produced answers the request.
+func (d *Data) produced(r *wire.Request, req *kmsg.ProduceRequest, image *metadata.Image, results []replica.ProduceResult) {
+	if req.Acks == 0 {
+		for i := range results {
+			if err := results[i].Err; err != nil {
+				r.Close(fmt.Errorf("produce with acks=0: %w", err))
+				return
+			}
+		}
+		r.NoResponse()
+		return
+	}
+	leaders := endpoints{image: image, listener: r.Conn.Listener().Name}
+	resp := respondKind[*kmsg.ProduceResponse](r)
+	resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
+	rows := make([]kmsg.ProduceResponseTopicPartition, len(results))
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		n := len(t.Partitions)
+		resp.Topics[i] = kmsg.ProduceResponseTopic{Topic: t.Topic, TopicID: t.TopicID, Partitions: rows[:n:n]}
+		for k := range t.Partitions {
+			fillProduced(&rows[k], t.Partitions[k].Partition, &results[k])
+			if r.Version >= 10 && leaders.add(results[k].Leader) {
+				rows[k].CurrentLeader.LeaderID, rows[k].CurrentLeader.LeaderEpoch = int32(results[k].Leader.LeaderID), results[k].Leader.LeaderEpoch
+			}
+		}
+		rows, results = rows[n:], results[n:]
+	}
+	for _, e := range leaders.list {
+		resp.Brokers = append(resp.Brokers, kmsg.ProduceResponseBroker{NodeID: int32(e.id), Host: e.host, Port: e.port, Rack: e.rack})
+	}
+	r.Respond(resp)
+}
+
+func fillProduced(row *kmsg.ProduceResponseTopicPartition, partition int32, result *replica.ProduceResult) {
+	row.Default()
+	row.Partition, row.ErrorCode = partition, wire.ErrorCode(result.Err)
+	row.BaseOffset, row.LogAppendTime, row.LogStartOffset = result.BaseOffset, result.LogAppendTimeMs, result.LogStartOffset
+	if len(result.RecordErrors) == 0 {
+		return
+	}
+	var invalid *storage.ValidationError
+	if errors.As(result.Err, &invalid) {
+		row.ErrorMessage = &invalid.Message
+	}
+	for _, e := range result.RecordErrors {
+		culprit := kmsg.NewProduceResponseTopicPartitionErrorRecord()
+		culprit.RelativeOffset, culprit.ErrorMessage = e.BatchIndex, &e.Message
+		row.ErrorRecords = append(row.ErrorRecords, culprit)
+	}
+}
