@@ -21,7 +21,6 @@ type Builder struct {
 	baseSequence         int32
 	baseTimestamp        int64
 	maxTimestamp         int64
-	logAppendTime        int64
 	count                int32
 	records              []byte
 	compressed           []byte
@@ -72,10 +71,10 @@ func (b *Builder) SetTransactional() { b.attributes |= transactionalBit }
 // SetControl makes it a batch of control records.
 func (b *Builder) SetControl() { b.attributes |= controlBit }
 
-// SetLogAppendTime gives all records the broker's time.
+// SetLogAppendTime gives all records the broker's time. What their producer set stays in the bytes, but nobody reads it.
 func (b *Builder) SetLogAppendTime(timestamp int64) {
 	b.attributes |= timestampTypeBit
-	b.logAppendTime = timestamp
+	b.maxTimestamp = timestamp
 }
 
 // SetDeleteHorizon stamps the time from which compaction may remove tombstones (KIP-534). It must come before the first record.
@@ -123,13 +122,12 @@ func (b *Builder) begin(offset, timestamp int64, body int) {
 		b.err = fmt.Errorf("record at offset %d can't follow in a batch from %d on whose next offset is %d", offset, b.baseOffset, b.nextOffset)
 		return
 	}
-	if b.attributes&timestampTypeBit != 0 {
-		timestamp = b.logAppendTime
-	}
 	if b.count == 0 && b.attributes&deleteHorizonBit == 0 {
 		b.baseTimestamp = timestamp
 	}
-	b.maxTimestamp = max(b.maxTimestamp, timestamp)
+	if b.attributes&timestampTypeBit == 0 {
+		b.maxTimestamp = max(b.maxTimestamp, timestamp)
+	}
 	b.nextOffset = offset + 1
 	b.count++
 	timestampDelta := timestamp - b.baseTimestamp

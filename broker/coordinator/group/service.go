@@ -1,6 +1,10 @@
 package group
 
 import (
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/coordinator"
@@ -28,62 +32,153 @@ type Dependencies struct {
 	Topics Topics
 }
 
-// Service is the group coordinator of one broker: it routes each request to the shard of its group and answers through a callback.
-type Service struct{}
+// Service is the group coordinator of one broker: it routes each request to the shard of its group and answers through a callback, which
+// is called exactly once, from any goroutine, and must not block. Requests and responses carry their version; a response's throttle time
+// is the caller's business, and so is authorization.
+//
+// A request may be kept until it is answered: its bytes must not be taken back before.
+type Service struct {
+	cfg     Config
+	topics  Topics
+	runtime *coordinator.Runtime[*shard]
+}
 
 // NewService makes a coordinator that leads no partition yet.
-func NewService(Config, Dependencies) *Service { return &Service{} }
-
-// Config holds the broker's group.* and offset* configs.
-type Config struct{}
+func NewService(cfg Config, deps Dependencies) *Service {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{cfg: cfg, topics: deps.Topics}
+	s.runtime = coordinator.NewRuntime(coordinator.Options[*shard]{
+		Topic: OffsetsTopic, Writer: deps.Writer, Loader: deps.Loader,
+		NewState: func(partition int32) *shard {
+			tp := ident.TopicPartition{Topic: OffsetsTopic, Partition: partition}
+			return newShard(&s.cfg, cfg.Logger.With("partition", partition), func() int { return deps.Writer.MaxBatchBytes(tp) })
+		},
+		AppendLinger: cfg.AppendLinger, WriteTimeout: cfg.OffsetCommitTimeout, Compression: cfg.Compression, Logger: cfg.Logger,
+	})
+	return s
+}
 
 // PartitionFor says which partition of __consumer_offsets holds the group.
-func (s *Service) PartitionFor(group string) int32 { panic(s) }
+func (s *Service) PartitionFor(group string) int32 {
+	return PartitionFor(group, s.cfg.OffsetsTopicPartitions)
+}
 
-// Elected tells that this broker leads the partition of __consumer_offsets from now on; Resigned that it no longer does.
-func (s *Service) Elected(partition, leaderEpoch int32)  { panic(s) }
-func (s *Service) Resigned(partition, leaderEpoch int32) { panic(s) }
+// Elected tells that this broker leads the partition of __consumer_offsets from now on.
+func (s *Service) Elected(partition, leaderEpoch int32) { s.runtime.Elected(partition, leaderEpoch) }
+
+// Resigned tells that this broker no longer leads the partition; -1 as epoch means whatever epoch it led in.
+func (s *Service) Resigned(partition, leaderEpoch int32) { s.runtime.Resigned(partition, leaderEpoch) }
 
 // TopicsDeleted drops the committed offsets of topics that are gone.
-func (s *Service) TopicsDeleted(names []string) { panic(s) }
+func (s *Service) TopicsDeleted(names []string) {
+	gone := make(map[string]bool, len(names))
+	for _, name := range names {
+		gone[name] = true
+	}
+	for _, p := range s.runtime.Partitions() {
+		s.runtime.Submit(p, coordinator.Op[*shard]{
+			Run: func(sh *shard, now time.Time) coordinator.Outcome {
+				return sh.do(now, func() { sh.topicsDeleted(gone) })
+			},
+			Fail: func(error) {}, // offsets of unknown topics expire in any case
+		})
+	}
+}
 
 // Close fails what waits and stops all shards.
-func (s *Service) Close() { panic(s) }
+func (s *Service) Close() { s.runtime.Close() }
 
+// submit runs a handler on the group's shard; fail is called when the shard can't run it.
+func (s *Service) submit(partition int32, fail func(error), handler func(sh *shard)) {
+	s.runtime.Submit(partition, coordinator.Op[*shard]{
+		Run:  func(sh *shard, now time.Time) coordinator.Outcome { return sh.do(now, func() { handler(sh) }) },
+		Fail: fail,
+	})
+}
+
+// JoinGroup answers when the rebalance that the member joins is complete.
 func (s *Service) JoinGroup(ctx RequestContext, req *kmsg.JoinGroupRequest, done func(*kmsg.JoinGroupResponse)) {
-	panic(s)
-}
-func (s *Service) SyncGroup(ctx RequestContext, req *kmsg.SyncGroupRequest, done func(*kmsg.SyncGroupResponse)) {
-	panic(s)
-}
-func (s *Service) Heartbeat(ctx RequestContext, req *kmsg.HeartbeatRequest, done func(*kmsg.HeartbeatResponse)) {
-	panic(s)
-}
-func (s *Service) LeaveGroup(ctx RequestContext, req *kmsg.LeaveGroupRequest, done func(*kmsg.LeaveGroupResponse)) {
-	panic(s)
-}
-
-// OffsetCommit resolves topic ids (v10) and refuses unknown topics and partitions; the caller has taken out what the client may not read.
-func (s *Service) OffsetCommit(ctx RequestContext, req *kmsg.OffsetCommitRequest, done func(*kmsg.OffsetCommitResponse)) {
-	panic(s)
-}
-func (s *Service) TxnOffsetCommit(ctx RequestContext, req *kmsg.TxnOffsetCommitRequest, done func(*kmsg.TxnOffsetCommitResponse)) {
-	panic(s)
+	refuse := func(err error) { done(joinError(req.Version, req.MemberID, err)) }
+	session := time.Duration(req.SessionTimeoutMillis) * time.Millisecond
+	switch {
+	case req.Group == "":
+		refuse(kerr.InvalidGroupID)
+	case session < s.cfg.MinSessionTimeout || session > s.cfg.MaxSessionTimeout:
+		refuse(kerr.InvalidSessionTimeout)
+	default:
+		j := &joinRequest{ctx: ctx, req: req, protocols: copyProtocols(req.Protocols), waiter: &joinWaiter{req.Version, done}}
+		s.submit(s.PartitionFor(req.Group), refuse, func(sh *shard) { sh.join(j) })
+	}
 }
 
-// OffsetFetch answers all forms (v0-v10). A null topic list means all topics: the caller filters the response by what the client may describe.
-func (s *Service) OffsetFetch(ctx RequestContext, req *kmsg.OffsetFetchRequest, done func(*kmsg.OffsetFetchResponse)) {
-	panic(s)
+// SyncGroup answers when the leader has brought the assignment.
+func (s *Service) SyncGroup(_ RequestContext, req *kmsg.SyncGroupRequest, done func(*kmsg.SyncGroupResponse)) {
+	refuse := func(err error) { done(syncError(req.Version, err)) }
+	if req.Group == "" {
+		refuse(kerr.InvalidGroupID)
+		return
+	}
+	s.submit(s.PartitionFor(req.Group), refuse, func(sh *shard) { sh.sync(req, &syncWaiter{req.Version, done}) })
 }
-func (s *Service) OffsetDelete(ctx RequestContext, req *kmsg.OffsetDeleteRequest, done func(*kmsg.OffsetDeleteResponse)) {
-	panic(s)
+
+// Heartbeat keeps a member's session and tells it of rebalances.
+func (s *Service) Heartbeat(_ RequestContext, req *kmsg.HeartbeatRequest, done func(*kmsg.HeartbeatResponse)) {
+	answer := func(err error) {
+		resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
+		resp.ErrorCode = errorCode(err)
+		done(resp)
+	}
+	if req.Group == "" {
+		answer(kerr.InvalidGroupID)
+		return
+	}
+	s.submit(s.PartitionFor(req.Group), answer, func(sh *shard) {
+		result := sh.heartbeat(req)
+		sh.reply(func(err error) { answer(firstError(writeError(err), result)) })
+	})
 }
-func (s *Service) DescribeGroups(ctx RequestContext, req *kmsg.DescribeGroupsRequest, done func(*kmsg.DescribeGroupsResponse)) {
-	panic(s)
+
+// LeaveGroup removes members; before version 3 it is the one that asks.
+func (s *Service) LeaveGroup(_ RequestContext, req *kmsg.LeaveGroupRequest, done func(*kmsg.LeaveGroupResponse)) {
+	answer := func(members []kmsg.LeaveGroupResponseMember, err error) {
+		resp := req.ResponseKind().(*kmsg.LeaveGroupResponse)
+		resp.ErrorCode = errorCode(err)
+		switch {
+		case req.Version >= 3:
+			resp.Members = members
+		case err == nil && len(members) == 1:
+			resp.ErrorCode = members[0].ErrorCode
+		}
+		done(resp)
+	}
+	refuse := func(err error) { answer(nil, err) }
+	if req.Group == "" {
+		refuse(kerr.InvalidGroupID)
+		return
+	}
+	members := req.Members
+	if req.Version < 3 {
+		members = []kmsg.LeaveGroupRequestMember{{MemberID: req.MemberID}}
+	}
+	s.submit(s.PartitionFor(req.Group), refuse, func(sh *shard) {
+		results, result := sh.leave(req, members)
+		sh.reply(func(err error) {
+			if err != nil {
+				refuse(writeError(err))
+				return
+			}
+			answer(results, result)
+		})
+	})
 }
-func (s *Service) ListGroups(ctx RequestContext, req *kmsg.ListGroupsRequest, done func(*kmsg.ListGroupsResponse)) {
-	panic(s)
-}
-func (s *Service) DeleteGroups(ctx RequestContext, req *kmsg.DeleteGroupsRequest, done func(*kmsg.DeleteGroupsResponse)) {
-	panic(s)
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,0 +1,34 @@
+package group
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// txnCommit handles TxnOffsetCommit: the offsets are written in the transaction and count when it commits.
+func (s *shard) txnCommit(req *kmsg.TxnOffsetCommitRequest, topics []commitTopic) error {
+	err := s.validateCommit(commitIdentity{
+		groupID: req.Group, memberID: req.MemberID, instanceID: req.InstanceID, generation: req.Generation,
+		transactional: true, version: req.Version,
+	})
+	if err != nil {
+		return err
+	}
+	for i := range topics {
+		t := &topics[i]
+		for j := range t.partitions {
+			p := &t.partitions[j]
+			switch {
+			case p.code != 0:
+			case len(p.metadata) > s.cfg.OffsetMetadataMaxBytes:
+				p.code = kerr.OffsetMetadataTooLarge.Code
+			default:
+				s.write(offsetRecord(req.Group, t.name, p.partition, committed{
+					offset: p.offset, leaderEpoch: p.leaderEpoch, metadata: p.metadata, topicID: t.id,
+					commitTimestamp: s.now.UnixMilli(), expireTimestamp: noExpireTimestamp,
+				}))
+			}
+		}
+	}
+	return nil
+}
