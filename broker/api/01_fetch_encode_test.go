@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"testing"
 
@@ -20,10 +19,8 @@ import (
 func payloadBytes(t *testing.T, p wire.Payload) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	for piece := range p.Pieces() {
-		if _, err := piece.WriteTo(&b); err != nil && err != io.EOF {
-			t.Fatal(err)
-		}
+	if _, err := p.WriteTo(&b); err != nil {
+		t.Fatal(err)
 	}
 	return b.Bytes()
 }

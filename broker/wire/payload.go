@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"bytes"
+	"io"
+)
+
 // Payload is the body of a response made of pieces of memory and of files, in order. A fetch response is one: the fields of each
 // partition in memory, its record batches in the log.
 type Payload struct {
@@ -51,4 +56,22 @@ func (part *piece) release() {
 		part.file.Release()
 		part.file = nil
 	}
+}
+
+// WriteTo writes all pieces in order and releases the file ranges: how a response without a socket is read, in a test for instance.
+func (p *Payload) WriteTo(w io.Writer) (int64, error) {
+	defer p.Release()
+	var sum int64
+	for i := range p.pieces {
+		var from io.WriterTo = bytes.NewReader(p.pieces[i].mem)
+		if p.pieces[i].file != nil {
+			from = p.pieces[i].file
+		}
+		n, err := from.WriteTo(w)
+		sum += n
+		if err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
 }
