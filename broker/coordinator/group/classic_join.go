@@ -51,8 +51,9 @@ func (s *shard) join(j *joinRequest) {
 	}
 	switch {
 	case !s.acceptsJoining(g, req.MemberID):
-		s.removeMember(g, req.MemberID)
 		s.refuseJoin(j, "", kerr.GroupMaxSizeReached)
+		s.removeMember(g, req.MemberID)
+		s.maybeCompleteJoin(g)
 	case req.MemberID == "":
 		s.joinUnknown(g, j)
 	default:

@@ -3,7 +3,14 @@ package group
 import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/broker/coordinator"
 )
+
+// producerOf is the transaction that a request writes in. The coordinator's writes are not sequenced.
+func producerOf(req *kmsg.TxnOffsetCommitRequest) *coordinator.Producer {
+	return &coordinator.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch, Sequence: -1}
+}
 
 // txnCommit handles TxnOffsetCommit: the offsets are written in the transaction and count when it commits.
 func (s *shard) txnCommit(req *kmsg.TxnOffsetCommitRequest, topics []commitTopic) error {

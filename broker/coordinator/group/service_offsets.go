@@ -102,7 +102,7 @@ func (s *Service) TxnOffsetCommit(_ RequestContext, req *kmsg.TxnOffsetCommitReq
 					result := sh.txnCommit(req, topics)
 					sh.reply(func(err error) { answer(firstError(writeError(err), result)) })
 				})
-				o.Producer = &coordinator.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch, Sequence: -1}
+				o.Producer = producerOf(req)
 				return o
 			},
 		})
