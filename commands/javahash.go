@@ -1,7 +1,10 @@
 package commands
 
 import (
+	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"unicode/utf16"
 )
 
@@ -10,6 +13,18 @@ import (
 func javaHashOrder(keys []string) []string {
 	size := 16
 	for len(keys) > size*3/4 {
+		size *= 2
+	}
+	return javaTableOrder(keys, size)
+}
+
+// javaSizedOrder is the same for a HashMap that was made for the number of its keys.
+func javaSizedOrder(keys []string) []string {
+	size := 1
+	for size < len(keys) {
+		size *= 2
+	}
+	if len(keys) > size*3/4 {
 		size *= 2
 	}
 	return javaTableOrder(keys, size)
@@ -27,4 +42,21 @@ func javaBucket(s string, size int) int {
 		h = 31*h + uint32(c)
 	}
 	return int((h ^ h>>16) & uint32(size-1))
+}
+
+// javaDouble prints a number as java.lang.Double.toString does.
+func javaDouble(v float64) string {
+	if a := math.Abs(v); a != 0 && (a < 1e-3 || a >= 1e7) {
+		mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'E', -1, 64), "E")
+		if !strings.Contains(mantissa, ".") {
+			mantissa += ".0"
+		}
+		n, _ := strconv.Atoi(exponent)
+		return mantissa + "E" + strconv.Itoa(n)
+	}
+	s := strconv.FormatFloat(v, 'f', -1, 64)
+	if !strings.Contains(s, ".") && !strings.ContainsAny(s, "IN") {
+		s += ".0"
+	}
+	return s
 }

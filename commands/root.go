@@ -38,6 +38,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 	)
 	root.AddCommand(
 		newTopicsCmd(f, nil),
+		newConfigsCmd(f, nil),
 	)
 	root.SetHelpCommandGroupID(groupCluster)
 	root.SetCompletionCommandGroupID(groupCluster)

@@ -63,6 +63,11 @@ func (f *Factory) tableTool(t *tool, run func(ctx context.Context, set *opt.Set)
 		if err := set.CheckRequired(); err != nil {
 			return f.usage(spec, err.Error())
 		}
+		for _, name := range []string{"bootstrap-server", "bootstrap-controller", "command-config"} {
+			if _, err := set.Value(name); err != nil {
+				return err
+			}
+		}
 		return f.runTool(cmd.Context(), t, spec, set, run)
 	}
 	return cmd

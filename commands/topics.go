@@ -314,7 +314,7 @@ func (o *topicsOptions) create(ctx context.Context, cl *client.Client) error {
 		topic.ReplicaAssignment = append(topic.ReplicaAssignment, a)
 	}
 	req.Topics = append(req.Topics, topic)
-	resp, err := req.RequestWith(ctx, cl.Client)
+	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
 		return err
 	}
@@ -350,7 +350,7 @@ func (o *topicsOptions) alter(ctx context.Context, cl *client.Client) error {
 		}
 		req.Topics = append(req.Topics, t)
 	}
-	resp, err := req.RequestWith(ctx, cl.Client)
+	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
 		return err
 	}
@@ -384,7 +384,7 @@ func (o *topicsOptions) delete(ctx context.Context, cl *client.Client) error {
 		req.Topics = append(req.Topics, t)
 		req.TopicNames = append(req.TopicNames, name)
 	}
-	resp, err := req.RequestWith(ctx, cl.Client)
+	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
 		return err
 	}

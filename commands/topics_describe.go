@@ -111,7 +111,7 @@ func (o *topicsOptions) fetchPartitions(ctx context.Context, cl *client.Client, 
 	}
 	var topics []topicView
 	for {
-		resp, err := req.RequestWith(ctx, cl.Client)
+		resp, err := req.RequestWith(ctx, cl)
 		if err != nil {
 			return nil, err
 		}
@@ -155,7 +155,7 @@ func (o *topicsOptions) fetchMetadata(ctx context.Context, cl *client.Client, on
 		t.Topic = only
 		req.Topics = []kmsg.MetadataRequestTopic{t}
 	}
-	resp, err := req.RequestWith(ctx, cl.Client)
+	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
 		return nil, err
 	}
@@ -198,12 +198,12 @@ func completeTopics(ctx context.Context, cl *client.Client, topics []topicView) 
 			r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, topics[i].Topic
 			req.Resources = append(req.Resources, r)
 		}
-		configs, configsErr = req.RequestWith(ctx, cl.Client)
+		configs, configsErr = req.RequestWith(ctx, cl)
 	})
 	wg.Go(func() {
 		req := kmsg.NewPtrListPartitionReassignmentsRequest()
 		req.TimeoutMillis = millisLeft(ctx)
-		moves, movesErr = req.RequestWith(ctx, cl.Client)
+		moves, movesErr = req.RequestWith(ctx, cl)
 	})
 	wg.Wait()
 	if configsErr != nil {

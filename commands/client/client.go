@@ -17,6 +17,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Client is a franz-go client that knows why it could not reach the cluster.
@@ -29,6 +30,8 @@ type Client struct {
 
 	dialer *dialer
 	cancel context.CancelCauseFunc
+	// controllers: the bootstrap addresses are those of controllers.
+	controllers bool
 }
 
 // New makes a client. It connects when the first request is sent. Requests end with ctx.
@@ -49,7 +52,16 @@ func New(ctx context.Context, p Properties, more ...kgo.Opt) (*Client, error) {
 		cancel(err)
 		return nil, err
 	}
-	return &Client{Client: cl, Admin: kadm.NewClient(cl), Servers: servers, dialer: d, cancel: cancel}, nil
+	return &Client{Client: cl, Admin: kadm.NewClient(cl), Servers: servers, dialer: d, cancel: cancel, controllers: p["bootstrap.servers"] == ""}, nil
+}
+
+// Request sends a request to whoever serves it. A client of controllers asks the first of them: they have no metadata for
+// choosing one.
+func (c *Client) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
+	if c.controllers {
+		return c.Client.SeedBrokers()[0].RetriableRequest(ctx, req)
+	}
+	return c.Client.Request(ctx, req)
 }
 
 // Close closes the client's connections.

@@ -14,6 +14,8 @@ type Set struct {
 	Words []string
 	// Args is the command line as it was given.
 	Args []string
+	// Order lists the names of the options as they came.
+	Order []string
 
 	values map[string][]string // by long name; a flag has an entry without values
 }
@@ -23,6 +25,7 @@ func newSet(spec *Spec, args []string) *Set {
 }
 
 func (s *Set) add(o *Option, values ...string) {
+	s.Order = append(s.Order, o.Name)
 	s.values[o.Name] = append(s.values[o.Name], values...)
 }
 

@@ -1,0 +1,43 @@
+package commands
+
+import "github.com/kgo-project/kgo/commands/opt"
+
+var consumerGroupsSpec = &opt.Spec{
+	Name:  "consumer-groups",
+	Intro: "This tool helps to list all consumer groups, describe a consumer group, delete consumer group info, or reset consumer group offsets.",
+	Options: []opt.Option{
+		{Name: "all-groups", Desc: "Apply to all consumer groups."},
+		{Name: "all-topics", Desc: "Consider all topics assigned to a group in the `reset-offsets` process."},
+		{Name: "bootstrap-server", Arg: opt.Required, Type: "String", Meta: "server to connect to", Desc: "The server(s) to connect to. REQUIRED for all options except for --validate-regex."},
+		{Name: "by-duration", Arg: opt.Required, Type: "String", Meta: "duration", Desc: "Reset offsets to offset by duration from current timestamp. Format: 'PnDTnHnMnS'"},
+		{Name: "command-config", Arg: opt.Required, Type: "String", Meta: "command config property file", Desc: "Property file containing configs to be passed to Admin Client and Consumer."},
+		{Name: "delete", Desc: "Pass in groups to delete topic partition offsets and ownership information over the entire consumer group. For instance --group g1 --group g2"},
+		{Name: "delete-offsets", Desc: "Delete offsets of consumer group. Supports one consumer group at the time, and multiple topics."},
+		{Name: "describe", Desc: "Describe consumer group and list offset lag (number of messages not yet processed) related to given group."},
+		{Name: "dry-run", Desc: "Only show results without executing changes on Consumer Groups. Supported operations: reset-offsets."},
+		{Name: "execute", Desc: "Execute operation. Supported operations: reset-offsets."},
+		{Name: "export", Desc: "Export operation execution to a CSV file. Supported operations: reset-offsets."},
+		{Name: "from-file", Arg: opt.Required, Type: "String", Meta: "path to CSV file", Repeat: true, Desc: "Reset offsets to values defined in CSV file."},
+		{Name: "group", Arg: opt.Required, Type: "String", Meta: "consumer group", Repeat: true, Desc: "The consumer group we wish to act on."},
+		{Name: "help", Desc: "Print usage information."},
+		{Name: "list", Desc: "List all consumer groups."},
+		{Name: "members", Desc: "Describe members of the group. This option may be used with '--describe' and '--bootstrap-server' options only.\nExample: --bootstrap-server localhost:9092 --describe --group group1 --members"},
+		{Name: "offsets", Desc: "Describe the group and list all topic partitions in the group along with their offset lag. This is the default sub-action of and may be used with '--describe' and '--bootstrap-server' options only.\nExample: --bootstrap-server localhost:9092 --describe --group group1 --offsets"},
+		{Name: "reset-offsets", Desc: "Reset offsets of consumer group. Supports one consumer group at the time, and instances should be inactive\nHas 2 execution options: --dry-run (the default) to plan which offsets to reset, and --execute to update the offsets. Additionally, the --export option is used to export the results to a CSV format.\nYou must choose one of the following reset specifications: --to-datetime, --by-duration, --to-earliest, --to-latest, --shift-by, --from-file, --to-current, --to-offset.\nTo define the scope use --all-topics or --topic. One scope must be specified unless you use '--from-file'."},
+		{Name: "shift-by", Arg: opt.Required, Type: "Long", Meta: "number-of-offsets", Desc: "Reset offsets shifting current offset by 'n', where 'n' can be positive or negative."},
+		{Name: "state", Arg: opt.Optional, Type: "String", Desc: "When specified with '--describe', includes the state of the group.\nExample: --bootstrap-server localhost:9092 --describe --group group1 --state\nWhen specified with '--list', it displays the state of all groups. It can also be used to list groups with specific states.\nExample: --bootstrap-server localhost:9092 --list --state stable,empty\nThis option may be used with '--describe', '--list' and '--bootstrap-server' options only."},
+		{Name: "timeout", Arg: opt.Required, Type: "Long", Meta: "timeout (ms)", Default: "30000", Desc: "The timeout that can be set for some use cases. For example, it can be used when describing the group to specify the maximum amount of time in milliseconds to wait before the group stabilizes (when the group is just created, or is going through some changes)."},
+		{Name: "to-current", Desc: "Reset offsets to current offset."},
+		{Name: "to-datetime", Arg: opt.Required, Type: "String", Meta: "datetime", Repeat: true, Desc: "Reset offsets to offset from datetime. Format: 'YYYY-MM-DDThh:mm:ss.sss'"},
+		{Name: "to-earliest", Desc: "Reset offsets to earliest offset."},
+		{Name: "to-latest", Desc: "Reset offsets to latest offset."},
+		{Name: "to-offset", Arg: opt.Required, Type: "Long", Meta: "offset", Repeat: true, Desc: "Reset offsets to a specific offset."},
+		{Name: "topic", Arg: opt.Required, Type: "String", Meta: "topic", Repeat: true, Desc: "The topic whose consumer group information should be deleted or topic whose should be included in the reset offset process. In `reset-offsets` case, partitions can be specified using this format: `topic1:0,1,2`, where 0,1,2 are the partition to be included in the process. Reset-offsets also supports multiple topic inputs."},
+		{Name: "type", Arg: opt.Optional, Type: "String", Desc: "When specified with '--list', it displays the types of all the groups. It can also be used to list groups with specific types.\nExample: --bootstrap-server localhost:9092 --list --type classic,consumer\nThis option may be used with the '--list' option only."},
+		{Name: "validate-regex", Arg: opt.Required, Type: "String", Meta: "regex", Desc: "Validate that the syntax of the provided regular expression is valid according to the RE2 format."},
+		{Name: "verbose", Desc: "Provide additional information, if any, when describing the group. This option may be used with '--offsets'/'--members'/'--state' and '--bootstrap-server' options only.\nExample: --bootstrap-server localhost:9092 --describe --group group1 --members --verbose"},
+		{Name: "version", Desc: "Display Kafka version."},
+		{Name: "new-consumer", Ignored: true},
+		{Name: "zookeeper", Arg: opt.Required, Means: "bootstrap-server"},
+	},
+}
