@@ -8,12 +8,19 @@ var handlers = map[int16]handlerFunc{
 	20: on[*kmsg.DeleteTopicsRequest]((*call).deleteTopics),
 	33: on[*kmsg.AlterConfigsRequest]((*call).alterConfigs),
 	37: on[*kmsg.CreatePartitionsRequest]((*call).createPartitions),
+	43: on[*kmsg.ElectLeadersRequest]((*call).electLeaders),
 	44: on[*kmsg.IncrementalAlterConfigsRequest]((*call).incrementalAlterConfigs),
+	45: on[*kmsg.AlterPartitionAssignmentsRequest]((*call).alterPartitionReassignments),
+	46: on[*kmsg.ListPartitionReassignmentsRequest]((*call).listPartitionReassignments),
+	55: on[*kmsg.DescribeQuorumRequest]((*call).describeQuorum),
+	56: on[*kmsg.AlterPartitionRequest]((*call).alterPartition),
+	57: on[*kmsg.UpdateFeaturesRequest]((*call).updateFeatures),
 	62: on[*kmsg.BrokerRegistrationRequest]((*call).brokerRegistration),
 	63: on[*kmsg.BrokerHeartbeatRequest]((*call).brokerHeartbeat),
 	64: on[*kmsg.UnregisterBrokerRequest]((*call).unregisterBroker),
 	67: on[*kmsg.AllocateProducerIDsRequest]((*call).allocateProducerIDs),
 	70: on[*kmsg.ControllerRegistrationRequest]((*call).controllerRegistration),
+	73: on[*kmsg.AssignReplicasToDirsRequest]((*call).assignReplicasToDirs),
 }
 
 // Handles reports whether the controller answers requests of this API key.
