@@ -36,6 +36,27 @@ func ConvertToV2(dst, src []byte, baseOffset int64, compression Compression, lim
 	return b.Finish(dst)
 }
 
+// ToV2 appends to dst the entry as a batch of format v2 with the same offsets, compression and timestamps, and returns the batch.
+func (e LegacyEntry) ToV2(dst []byte, limit int) (Batch, error) {
+	if err := e.Validate(); err != nil {
+		return nil, err
+	}
+	var b Builder
+	for r, err := range e.Records(limit) {
+		if err != nil {
+			return nil, err
+		}
+		if b.Count() == 0 {
+			b.Reset(r.Offset, Compression{Codec: e.Codec()})
+			if e.TimestampType() == LogAppendTime {
+				b.SetLogAppendTime(e.Timestamp())
+			}
+		}
+		b.AppendAt(r.Offset, r.Timestamp, r.Key, r.Value)
+	}
+	return b.Finish(dst)
+}
+
 // DownConvert appends to dst the batch as a message set of format magic (v0 or v1) for a fetcher that knows no newer one.
 // Headers are dropped, and so are control batches, which give no bytes at all. Records before fromOffset are left out. Zstd, which the old formats
 // don't have, is refused with kerr.UnsupportedCompressionType.

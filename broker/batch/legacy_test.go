@@ -34,6 +34,22 @@ func TestConvertToV2KeepsRecords(t *testing.T) {
 	}
 }
 
+func TestEntryToV2KeepsOffsets(t *testing.T) {
+	for _, name := range []string{"v0-gzip.bin", "v1-lz4.bin", "v1-gzip-logappendtime.bin"} {
+		e, _, err := NextLegacy(fixture(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.ToV2(nil, testLimit)
+		if err != nil || got.Validate() != nil || got.LastOffset() != e.Offset() || got.Codec() != e.Codec() {
+			t.Fatalf("%s: %v, %v", name, got, err)
+		}
+		if a, b := recordLines(describe(e)), recordLines(describe(got)); a != b {
+			t.Errorf("%s: records\n%sbecame\n%s", name, a, b)
+		}
+	}
+}
+
 func recordLines(s string) string {
 	var out strings.Builder
 	for line := range strings.Lines(s) {
