@@ -124,7 +124,7 @@ type Broker struct {
 	Groups      Groups
 	Transaction Transaction
 
-	values values
+	values values // every key that is set
 }
 
 // Network is what the socket server needs.
