@@ -27,7 +27,7 @@ func newHighWatermarks(m *Manager) *highWatermarks {
 }
 
 func (h *highWatermarks) file(dir string) storage.OffsetCheckpoint {
-	return storage.OffsetCheckpoint{FS: h.manager.cfg.FS, Dir: dir, Name: storage.ReplicationOffsetCheckpoint}
+	return h.manager.cfg.Storage.Checkpoint(dir, storage.ReplicationOffsetCheckpoint)
 }
 
 // restore gives a log that was just opened the high watermark it had.

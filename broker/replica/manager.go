@@ -16,14 +16,12 @@ import (
 	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/storage"
 	"github.com/kgo-project/kgo/broker/syncx"
-	"github.com/kgo-project/kgo/broker/vfs"
 )
 
 // Config is what a Manager needs to know and whom it talks to.
 type Config struct {
 	BrokerID ident.BrokerID
 	Storage  *storage.Manager
-	FS       vfs.FS // where the checkpoint files lie; nil: the operating system's
 	// Metadata is the newest image; *metadata.Store is one.
 	Metadata interface{ Current() *metadata.Image }
 	// LogConfig resolves a topic's configuration from its own settings (nil: none) over the broker's.
@@ -100,9 +98,6 @@ type Manager struct {
 func New(cfg Config) *Manager {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	if cfg.FS == nil {
-		cfg.FS = vfs.OS()
 	}
 	if cfg.BrokerEpoch == nil {
 		cfg.BrokerEpoch = func() int64 { return -1 }

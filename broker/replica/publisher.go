@@ -104,8 +104,8 @@ func (m *Manager) resigned(p *Partition, leaderEpoch int32) {
 	}
 }
 
-// host returns the replica of a partition, opening or making its log. A log of an earlier topic of the same name is deleted first: this broker was
-// down when the topic was.
+// host returns the replica of a partition, opening or making its log. A log of an earlier topic of the same name is set aside first: this
+// broker was down when that topic was deleted.
 func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, image *metadata.Image) (*Partition, error) {
 	m.mu.RLock()
 	p := m.mu.partitions[tp]
@@ -137,8 +137,8 @@ func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metad
 
 func (m *Manager) openLog(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, image *metadata.Image) (*storage.Log, error) {
 	if log, ok := m.cfg.Storage.Log(tp); ok && !log.TopicID().IsZero() && log.TopicID() != topicID {
-		m.logger.Warn("deleting the log of a topic that was deleted", "partition", tp.String(), "topic_id", log.TopicID().String())
-		if err := m.cfg.Storage.Delete(tp); err != nil {
+		m.logger.Warn("setting aside the log of an earlier topic of this name", "partition", tp.String(), "topic_id", log.TopicID().String())
+		if err := m.cfg.Storage.MarkStray(tp); err != nil {
 			return nil, err
 		}
 	}
@@ -153,6 +153,23 @@ func (m *Manager) openLog(tp ident.TopicPartition, topicID ident.TopicID, mp *me
 	}
 	m.marks.restore(log)
 	return log, nil
+}
+
+// MarkStrays sets aside the logs on disk that image doesn't assign to this broker: topics that were deleted, and replicas that were moved away,
+// while it was down. They are renamed, not deleted, as Apache Kafka does: the metadata may be what is wrong. Call it once, when the first
+// image that has caught up with the metadata log is there.
+func (m *Manager) MarkStrays(image *metadata.Image) {
+	for log := range m.cfg.Storage.Logs() {
+		tp := log.TopicPartition()
+		mp := image.Partition(tp.Topic, tp.Partition)
+		if mp != nil && mp.IsReplica(m.cfg.BrokerID) && (log.TopicID().IsZero() || log.TopicID() == image.Topic(tp.Topic).ID) {
+			continue
+		}
+		m.logger.Warn("setting aside a log that isn't this broker's any more", "partition", tp.String(), "topic_id", log.TopicID().String(), "dir", log.ParentDir())
+		if err := m.cfg.Storage.MarkStray(tp); err != nil {
+			m.logger.Error("log not set aside", "partition", tp.String(), "error", err)
+		}
+	}
 }
 
 // dirOf is the directory that the metadata wants a partition's replica in; "" where it doesn't say.
