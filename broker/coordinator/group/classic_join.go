@@ -286,7 +286,6 @@ func joinError(version int16, memberID string, err error) *kmsg.JoinGroupRespons
 	resp.SetVersion(version)
 	resp.ErrorCode = errorCode(err)
 	resp.Generation = -1
-	resp.Protocol = new("")
 	resp.MemberID = memberID
 	return resp
 }

@@ -8,11 +8,8 @@ import (
 )
 
 // leave handles LeaveGroup: members that go, or static members that an administrator removes by their instance id.
-func (s *shard) leave(req *kmsg.LeaveGroupRequest, members []kmsg.LeaveGroupRequestMember) ([]kmsg.LeaveGroupResponseMember, error) {
+func (s *shard) leave(req *kmsg.LeaveGroupRequest, members []kmsg.LeaveGroupRequestMember) []kmsg.LeaveGroupResponseMember {
 	g := s.group(req.Group)
-	if g == nil {
-		return nil, kerr.UnknownMemberID
-	}
 	results := make([]kmsg.LeaveGroupResponseMember, 0, len(members))
 	var gone []string
 	for _, m := range members {
@@ -27,10 +24,13 @@ func (s *shard) leave(req *kmsg.LeaveGroupRequest, members []kmsg.LeaveGroupRequ
 	if len(gone) > 0 {
 		s.memberGone(g, "left by LeaveGroup: "+strings.Join(gone, ", "))
 	}
-	return results, nil
+	return results
 }
 
 func (s *shard) leaveOne(g *classicGroup, m kmsg.LeaveGroupRequestMember) (memberID string, err error) {
+	if g == nil {
+		return "", kerr.UnknownMemberID
+	}
 	if m.MemberID == "" {
 		if m.InstanceID == nil {
 			return "", kerr.UnknownMemberID

@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// deleteOffsets handles OffsetDelete for topics that exist; code is asked for each topic first.
-func (s *shard) deleteOffsets(req *kmsg.OffsetDeleteRequest, topicCode func(topic string) int16) ([]kmsg.OffsetDeleteResponseTopic, error) {
+// deleteOffsets handles OffsetDelete; unknown partitions are answered by partitionCode, and others with 0.
+func (s *shard) deleteOffsets(req *kmsg.OffsetDeleteRequest, partitionCode func(topic string, partition int32) int16) ([]kmsg.OffsetDeleteResponseTopic, error) {
 	g := s.group(req.Group)
 	if g == nil {
 		return nil, kerr.GroupIDNotFound
@@ -19,13 +19,13 @@ func (s *shard) deleteOffsets(req *kmsg.OffsetDeleteRequest, topicCode func(topi
 	}
 	topics := make([]kmsg.OffsetDeleteResponseTopic, 0, len(req.Topics))
 	for _, t := range req.Topics {
-		code := topicCode(t.Topic)
-		if code == 0 && g.isSubscribed(t.Topic) {
-			code = kerr.GroupSubscribedToTopic.Code
-		}
 		rt := kmsg.NewOffsetDeleteResponseTopic()
 		rt.Topic = t.Topic
 		for _, p := range t.Partitions {
+			code := partitionCode(t.Topic, p.Partition)
+			if code == 0 && g.isSubscribed(t.Topic) {
+				code = kerr.GroupSubscribedToTopic.Code
+			}
 			rp := kmsg.NewOffsetDeleteResponseTopicPartition()
 			rp.Partition, rp.ErrorCode = p.Partition, code
 			rt.Partitions = append(rt.Partitions, rp)

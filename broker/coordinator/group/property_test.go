@@ -204,7 +204,7 @@ func (w *randomWorld) leaveOp() {
 		members = append(members, kmsg.LeaveGroupRequestMember{InstanceID: new(w.pick("ia", "ib"))})
 	}
 	w.trace = append(w.trace, "leave "+members[0].MemberID)
-	w.do(func(s *shard) { _, _ = s.leave(req, members) })
+	w.do(func(s *shard) { s.leave(req, members) })
 }
 
 func (w *randomWorld) commitOp() {

@@ -146,9 +146,10 @@ func (s *Service) LeaveGroup(_ RequestContext, req *kmsg.LeaveGroupRequest, done
 		resp := req.ResponseKind().(*kmsg.LeaveGroupResponse)
 		resp.ErrorCode = errorCode(err)
 		switch {
+		case err != nil:
 		case req.Version >= 3:
 			resp.Members = members
-		case err == nil && len(members) == 1:
+		default:
 			resp.ErrorCode = members[0].ErrorCode
 		}
 		done(resp)
@@ -163,14 +164,8 @@ func (s *Service) LeaveGroup(_ RequestContext, req *kmsg.LeaveGroupRequest, done
 		members = []kmsg.LeaveGroupRequestMember{{MemberID: req.MemberID}}
 	}
 	s.submit(s.PartitionFor(req.Group), refuse, func(sh *shard) {
-		results, result := sh.leave(req, members)
-		sh.reply(func(err error) {
-			if err != nil {
-				refuse(writeError(err))
-				return
-			}
-			answer(results, result)
-		})
+		results := sh.leave(req, members)
+		sh.reply(func(err error) { answer(results, writeError(err)) })
 	})
 }
 

@@ -301,14 +301,11 @@ func (s *Service) OffsetDelete(_ RequestContext, req *kmsg.OffsetDeleteRequest, 
 		refuse(kerr.InvalidGroupID)
 		return
 	}
-	topicCode := func(topic string) int16 {
-		if s.topics.PartitionCount(topic) == 0 {
-			return kerr.UnknownTopicOrPartition.Code
-		}
-		return 0
+	unknown := func(topic string, partition int32) int16 {
+		return partitionCode(0, partition, s.topics.PartitionCount(topic))
 	}
 	s.submit(s.PartitionFor(req.Group), refuse, func(sh *shard) {
-		topics, result := sh.deleteOffsets(req, topicCode)
+		topics, result := sh.deleteOffsets(req, unknown)
 		sh.reply(func(err error) { answer(topics, firstError(writeError(err), result)) })
 	})
 }

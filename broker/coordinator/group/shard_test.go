@@ -367,11 +367,10 @@ func (w *world) leave(a args) {
 		}
 	}
 	w.do(func(s *shard) {
-		results, err := s.leave(req, members)
+		results := s.leave(req, members)
 		s.reply(func(error) {
-			w.print("%s", codeName(errorCode(err)))
 			for _, r := range results {
-				w.print("  %s %s: %s", r.MemberID, deref(r.InstanceID), codeName(r.ErrorCode))
+				w.print("%s %s: %s", r.MemberID, deref(r.InstanceID), codeName(r.ErrorCode))
 			}
 		})
 	})
@@ -474,7 +473,7 @@ func (w *world) deleteOffsets(a args) {
 		req.Topics = append(req.Topics, kmsg.OffsetDeleteRequestTopic{Topic: topic, Partitions: []kmsg.OffsetDeleteRequestTopicPartition{{Partition: int32(p)}}})
 	}
 	w.do(func(s *shard) {
-		topics, err := s.deleteOffsets(req, func(string) int16 { return 0 })
+		topics, err := s.deleteOffsets(req, func(string, int32) int16 { return 0 })
 		s.reply(func(error) {
 			w.print("%s", codeName(errorCode(err)))
 			for _, t := range topics {
