@@ -359,12 +359,25 @@ func (l *diskLog) forgetFrom(index uint64) {
 	}
 }
 
+// saveState writes the vote, and how far the log is known to be committed.
+func (l *diskLog) saveState(state electionState, applied uint64) error {
+	state.CommittedOffset = l.index.nextOffset(applied)
+	if err := state.write(l.fs, l.dir); err != nil {
+		return err
+	}
+	l.state = state
+	return nil
+}
+
 // The methods of raft.Storage follow.
 
 // InitialState is the vote, and the voters as of the newest snapshot: raft applies later changes again.
 func (l *diskLog) InitialState() (*raftpb.HardState, *raftpb.ConfState, error) {
 	applied := max(l.newest().entries, l.index.prev)
-	hs := &raftpb.HardState{Term: proto.Uint64(max(uint64(l.state.LeaderEpoch), l.index.lastTerm())), Commit: proto.Uint64(applied)}
+	hs := &raftpb.HardState{
+		Term:   proto.Uint64(max(uint64(l.state.LeaderEpoch), l.index.lastTerm())),
+		Commit: proto.Uint64(max(applied, l.index.endingBy(l.state.CommittedOffset))),
+	}
 	if l.state.VotedID != ident.NoBroker && uint64(l.state.LeaderEpoch) == hs.GetTerm() {
 		hs.Vote = proto.Uint64(raftID(l.state.VotedID))
 	}

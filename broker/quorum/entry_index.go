@@ -80,6 +80,15 @@ func (x *entryIndex) entryAt(offset int64) (index uint64, ok bool) {
 	return x.first() + uint64(i), ok
 }
 
+// endingBy is the last entry that ends at or before offset; at least prev.
+func (x *entryIndex) endingBy(offset int64) uint64 {
+	if offset >= x.endOffset {
+		return x.last()
+	}
+	n := sort.Search(len(x.bases), func(i int) bool { return x.nextOffset(x.first()+uint64(i)) > offset })
+	return x.prev + uint64(n)
+}
+
 // truncateFrom drops the entries from index on.
 func (x *entryIndex) truncateFrom(index uint64) {
 	if index > x.last() {

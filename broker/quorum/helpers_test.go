@@ -105,9 +105,18 @@ func (j *journal) snapshot() (values []string, leader ident.BrokerID, epoch int3
 	return slices.Clone(j.values), j.leader, j.epoch
 }
 
+// metadataVersion is a name that topicRecord turns into a FeatureLevelRecord.
+const metadataVersion = "metadata.version"
+
 // topicRecord is a metadata record that carries a name; nameIn reads it back.
 func topicRecord(name string) []byte {
-	raw, err := record.AppendMetadata(nil, &record.TopicRecord{Name: name, TopicId: ident.UUID{1}}, 0)
+	id := ident.UUID{1}
+	copy(id[1:], name)
+	var m record.Message = &record.TopicRecord{Name: name, TopicId: id}
+	if name == metadataVersion {
+		m = &record.FeatureLevelRecord{Name: name, FeatureLevel: 25}
+	}
+	raw, err := record.AppendMetadata(nil, m, 0)
 	if err != nil {
 		panic(err)
 	}
@@ -118,6 +127,9 @@ func nameIn(raw []byte) string {
 	m, _, err := record.ReadMetadata(bytes.Clone(raw))
 	if err != nil {
 		return fmt.Sprintf("unreadable: %v", err)
+	}
+	if f, ok := m.(*record.FeatureLevelRecord); ok {
+		return f.Name
 	}
 	return m.(*record.TopicRecord).Name
 }

@@ -95,9 +95,12 @@ func (n *Node) run() {
 	ticker := time.NewTicker(n.cfg.HeartbeatInterval)
 	defer ticker.Stop()
 	r := n.replica
-	err := n.campaignIfAlone()
+	var err error
 	for err == nil {
 		if err = r.Process(time.Now()); err == nil {
+			err = n.campaignIfAlone()
+		}
+		if err == nil {
 			err = n.maybeSnapshot()
 		}
 		n.publish()
@@ -110,9 +113,7 @@ func (n *Node) run() {
 			n.linger()
 			n.drain()
 		case <-ticker.C:
-			if err = r.Tick(); err == nil {
-				err = n.campaignIfAlone()
-			}
+			err = r.Tick()
 		case <-n.quit:
 			err = ErrClosed
 		}
@@ -128,11 +129,15 @@ func (n *Node) run() {
 	n.commits.wakeAll()
 }
 
+// campaignIfAlone makes a lone voter the leader without waiting for an election timeout: there is nobody to wait for.
 func (n *Node) campaignIfAlone() error {
-	if n.replica.IsOnlyVoter() && n.replica.leader != n.cfg.NodeID {
-		return n.replica.CampaignAtOnce()
+	if !n.replica.IsOnlyVoter() || n.replica.leader == n.cfg.NodeID {
+		return nil
 	}
-	return nil
+	if err := n.replica.CampaignAtOnce(); err != nil {
+		return err
+	}
+	return n.replica.Process(time.Now())
 }
 
 // drain takes the input that waits, up to a full queue, so that input which keeps coming can't put off acting on it.

@@ -23,6 +23,14 @@ type electionState struct {
 	VotedID          ident.BrokerID `json:"votedId"`
 	VotedDirectoryID string         `json:"votedDirectoryId"`
 	DataVersion      int16          `json:"data_version"`
+	// CommittedOffset is kgo's own; Apache Kafka skips it. Everything before it is known to be committed. It is written when a change of voters
+	// takes effect, for raft acts on committed changes only: voters that all restarted would otherwise fall back to the voters of before.
+	CommittedOffset int64 `json:"committedOffset"`
+}
+
+// sameVote compares what an election is about.
+func (s electionState) sameVote(o electionState) bool {
+	return s.LeaderEpoch == o.LeaderEpoch && s.VotedID == o.VotedID
 }
 
 func readElectionState(fsys vfs.FS, dir string) (electionState, error) {

@@ -283,8 +283,10 @@ func (r *Replica) abandonProposals(err error) {
 // Close closes the log. Proposals that wait get ErrClosed.
 func (r *Replica) Close() error {
 	r.abandonProposals(ErrClosed)
+	var err error
 	if r.failed == nil {
 		r.failed = ErrClosed
+		err = r.log.saveState(r.log.state, r.applied) // a clean stop is the time to note how far everything is committed
 	}
-	return r.log.close()
+	return errors.Join(err, r.log.close())
 }

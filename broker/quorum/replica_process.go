@@ -161,21 +161,18 @@ func (r *Replica) completeEntries(entries []*raftpb.Entry, leaderChange batch.Ba
 	return out, true
 }
 
-// saveVote writes term and vote when they changed. The commit index is not kept: a restarted voter learns it from the leader, as in KRaft.
+// saveVote writes term and vote when they changed. A mere change of the commit index is not written: a restarted voter learns it from the leader, as
+// in KRaft.
 func (r *Replica) saveVote(hs *raftpb.HardState) error {
 	if raft.IsEmptyHardState(hs) {
 		return nil
 	}
 	state := electionState{LeaderID: ident.NoBroker, LeaderEpoch: int32(hs.GetTerm()), VotedID: nodeID(hs.GetVote())}
-	if state.LeaderEpoch == r.log.state.LeaderEpoch && state.VotedID == r.log.state.VotedID {
+	if state.sameVote(r.log.state) {
 		return nil
 	}
 	invariants.Must(state.LeaderEpoch >= r.log.state.LeaderEpoch, "leader epoch %d after %d", state.LeaderEpoch, r.log.state.LeaderEpoch)
-	if err := state.write(r.log.fs, r.log.dir); err != nil {
-		return err
-	}
-	r.log.state = state
-	return nil
+	return r.log.saveState(state, r.applied)
 }
 
 // installSnapshot replaces everything by what the leader sent to a follower too far behind for its log.
@@ -215,6 +212,9 @@ func (r *Replica) apply(e *raftpb.Entry) error {
 	case e.GetType() == raftpb.EntryConfChange:
 		var change raftpb.ConfChange
 		if err := proto.Unmarshal(stored.GetData(), &change); err != nil {
+			return err
+		}
+		if err := r.log.saveState(r.log.state, r.applied); err != nil {
 			return err
 		}
 		r.raft.ApplyConfChange(&change)
