@@ -2,6 +2,7 @@ package controller
 
 import (
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -36,7 +37,7 @@ func (c *call) brokerHeartbeat(req *kmsg.BrokerHeartbeatRequest) (Result, error)
 	}
 	c.heartbeats.contact(b.ID, b.Epoch, c.now)
 	current := s.state()
-	next := c.nextState(s, b.ID, req)
+	next := c.nextState(s, b, req)
 	if current != next {
 		switch next {
 		case stateFenced, stateShutdownNow:
@@ -48,6 +49,10 @@ func (c *call) brokerHeartbeat(req *kmsg.BrokerHeartbeatRequest) (Result, error)
 		}
 	}
 	c.heartbeats.setFenced(s, next.fenced())
+	if next == stateShutdownNow {
+		// DEVIATION(kafka): the broker asked to go and may; its session ends now, and its next incarnation need not wait for a timeout.
+		s.lastContact = time.Time{}
+	}
 	s.metadataOffset = req.CurrentMetadataOffset
 	if c.image.MetadataVersion().DirectoryAssignment() && len(req.OfflineLogDirs) > 0 {
 		c.directoriesOffline(b, uuids(req.OfflineLogDirs))
@@ -65,13 +70,17 @@ func (c *call) brokerHeartbeat(req *kmsg.BrokerHeartbeatRequest) (Result, error)
 	return Result{Records: c.out, Response: resp}, nil
 }
 
-func (c *call) nextState(s *brokerSession, id ident.BrokerID, req *kmsg.BrokerHeartbeatRequest) brokerState {
-	leads := c.index.leaders[id] > 0
+func (c *call) nextState(s *brokerSession, b *metadata.Broker, req *kmsg.BrokerHeartbeatRequest) brokerState {
+	leads := c.index.leaders[b.ID] > 0
 	switch s.state() {
 	case stateFenced:
 		switch {
 		case req.WantShutdown:
 			return stateShutdownNow
+		case b.InControlledShutdown:
+			// DEVIATION(kafka): it said that it was leaving. Unfenced it would lead partitions again, as Apache Kafka allows, with a
+			// registration that forbids it. A new registration makes it a broker again.
+			return stateFenced
 		case !req.WantFence && req.CurrentMetadataOffset >= s.registeredAt:
 			return stateUnfenced
 		}

@@ -117,9 +117,9 @@ func (c *Controller) Submit(ctx context.Context, caller *Context, req kmsg.Reque
 	}
 }
 
-// Request is Submit for the node's own requests.
+// Request is Submit for the requests of the node that runs this controller.
 func (c *Controller) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
-	return c.Submit(ctx, nil, req)
+	return c.Submit(ctx, &Context{InProcess: true}, req)
 }
 
 // LeaderChanged tells who leads the quorum from this epoch on. For this node itself it must be called only after everything in the log of earlier

@@ -108,6 +108,10 @@ func (b *partitionChange) populateElr() {
 	candidates := slices.Concat(b.elr, b.partition.Isr)
 	slices.Sort(candidates)
 	candidates = without(slices.Compact(candidates), b.isr...)
+	// DEVIATION(kafka): a replica that a reassignment takes off the partition leaves the ELR too. Apache Kafka keeps it there, where it
+	// means nothing: only replicas are elected.
+	gone := without(candidates, b.replicas...)
+	candidates = without(candidates, gone...)
 	b.elr = without(candidates, b.uncleanShutdown)
 	known := slices.Concat(candidates, b.lastKnownElr)
 	slices.Sort(known)
