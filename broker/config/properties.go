@@ -56,30 +56,24 @@ type logicalLines struct {
 const blank = " \t\f"
 
 func (l *logicalLines) next() bool {
+	var b strings.Builder
 	for l.rest != "" {
-		first := strings.TrimLeft(l.natural(), blank)
-		if first == "" || first[0] == '#' || first[0] == '!' {
+		part := strings.TrimLeft(l.natural(), blank)
+		if b.Len() == 0 {
+			if part == "" || part[0] == '#' || part[0] == '!' { // a comment is never continued, nor does a line begin by continuing nothing
+				continue
+			}
+			l.line = l.seen
+		}
+		if continued(part) {
+			b.WriteString(part[:len(part)-1])
 			continue
 		}
-		l.line = l.seen
-		if !continued(first) {
-			l.text = first
-			return true
-		}
-		var b strings.Builder
-		for continued(first) {
-			b.WriteString(first[:len(first)-1])
-			if l.rest == "" {
-				first = ""
-				break
-			}
-			first = strings.TrimLeft(l.natural(), blank)
-		}
-		b.WriteString(first)
-		l.text = b.String()
-		return true
+		b.WriteString(part)
+		break
 	}
-	return false
+	l.text = b.String()
+	return l.text != ""
 }
 
 // natural cuts off the next line; it ends at \n, \r or \r\n.

@@ -1,0 +1,41 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestZooKeeperFiles(t *testing.T) {
+	dir := t.TempDir()
+	text := "tickTime=3000\ndataDir=" + filepath.ToSlash(dir) + "\nclientPort=2182\ninitLimit=10\nsyncLimit=5\nmaxClientCnxns=0\nadmin.enableServer=false\n" +
+		"server.1=kafka-01:2888:3888\nserver.3=[::1]:2888:3888;2181\nserver.2=kafka-02:2889:3888:participant\nautopurge.purgeInterval=1\nfoo=1\n"
+	path := write(t, text)
+	if _, _, err := LoadCoordinator(LoadOptions{File: path}); err == nil || !strings.Contains(err.Error(), "myid") {
+		t.Errorf("without a myid file: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "myid"), []byte("2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, warnings, err := LoadCoordinator(LoadOptions{File: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.MyID != 2 || c.ClientListener.Port != 2182 || len(c.Voters) != 3 || c.Voters[1].String() != "kafka-02:2889" || c.Voters[2].Host != "::1" ||
+		c.TickTime != 3*time.Second || c.MaxClientCnxns != 0 || len(warnings) != 2 {
+		t.Errorf("%+v, warnings %v", c, warnings)
+	}
+	_, _, err = LoadCoordinator(LoadOptions{File: write(t, "clientPort=x\nserver.a=b\nserver.4=b\ndataDir="+filepath.ToSlash(t.TempDir()))})
+	if err == nil || strings.Count(err.Error(), "\n") != 2 || !strings.Contains(err.Error(), ":1: clientPort=x: must be an integer from 0 to 65535") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCoordinatorWithoutFile(t *testing.T) {
+	c, _, err := LoadCoordinator(LoadOptions{Defaults: []Setting{{Key: "dataDir", Value: t.TempDir()}}})
+	if err != nil || c.MyID != 1 || c.ClientListener.Port != 2181 || len(c.Voters) != 0 {
+		t.Errorf("%v %+v", err, c)
+	}
+}
