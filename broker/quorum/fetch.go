@@ -40,7 +40,7 @@ type FetchResponse struct {
 // Fetch reads committed batches for an observer. It doesn't wait for new ones; see WaitCommitted.
 func (n *Node) Fetch(req FetchRequest) (FetchResponse, error) {
 	v := n.view.Load()
-	resp := FetchResponse{HighWatermark: v.highWatermark, LogStartOffset: n.log.LogStartOffset(), Leader: v.leader, LeaderEpoch: v.leaderEpoch}
+	resp := FetchResponse{HighWatermark: n.log.HighWatermark(), LogStartOffset: n.log.LogStartOffset(), Leader: v.leader, LeaderEpoch: v.leaderEpoch}
 	if req.Offset < resp.LogStartOffset {
 		newest := lastID(v.snapshots)
 		resp.Snapshot = &newest
@@ -50,7 +50,7 @@ func (n *Node) Fetch(req FetchRequest) (FetchResponse, error) {
 		resp.Diverging = diverging
 		return resp, nil
 	}
-	records, err := n.log.Read(req.Offset, req.MaxBytes, max(v.highWatermark, req.Offset), true)
+	records, err := n.log.Read(req.Offset, req.MaxBytes, max(resp.HighWatermark, req.Offset), true)
 	if err != nil {
 		return FetchResponse{}, err
 	}
@@ -80,7 +80,7 @@ func (n *Node) WaitCommitted(ctx context.Context, offset int64) error {
 	for {
 		wake := n.commits.next()
 		v := n.view.Load()
-		if v.highWatermark > offset || v.leader != leader || v.leaderEpoch != epoch {
+		if n.log.HighWatermark() > offset || v.leader != leader || v.leaderEpoch != epoch {
 			return nil
 		}
 		select {

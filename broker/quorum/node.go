@@ -55,7 +55,7 @@ type Node struct {
 	commits waiters
 }
 
-// view is what readers see of the loop's state without asking it.
+// view is what readers see of the loop's state without asking it. Its high watermark may lag behind the log's.
 type view struct {
 	leader        ident.BrokerID
 	leaderEpoch   int32
@@ -68,7 +68,7 @@ type view struct {
 // connect makes the transport; nil stands for none, which is right for a lone voter.
 func OpenNode(ctx context.Context, cfg Config, sm StateMachine, connect func(Receiver) (Transport, error)) (*Node, error) {
 	n := &Node{input: make(chan func(*Replica), inputQueue), quit: make(chan struct{}), closed: make(chan struct{})}
-	replica, err := OpenReplica(ctx, cfg, sm, time.Now(), n.send)
+	replica, err := OpenReplica(ctx, cfg, announcing{sm, n}, time.Now(), n.send)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +81,17 @@ func OpenNode(ctx context.Context, cfg Config, sm StateMachine, connect func(Rec
 	}
 	go n.run()
 	return n, nil
+}
+
+// announcing shows readers a change of leader before the state machine hears of it.
+type announcing struct {
+	StateMachine
+	node *Node
+}
+
+func (a announcing) LeaderChanged(leader ident.BrokerID, leaderEpoch int32) {
+	a.node.publish()
+	a.StateMachine.LeaderChanged(leader, leaderEpoch)
 }
 
 func (n *Node) send(messages []*raftpb.Message) {
@@ -331,7 +342,7 @@ func (n *Node) Leader() (ident.BrokerID, int32) {
 }
 
 // HighWatermark is the offset before which everything is committed, as far as this node knows.
-func (n *Node) HighWatermark() int64 { return n.view.Load().highWatermark }
+func (n *Node) HighWatermark() int64 { return n.log.HighWatermark() }
 
 // Close stops the node: proposals that wait get ErrClosed, the transport and the log are closed.
 func (n *Node) Close() error {
