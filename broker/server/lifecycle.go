@@ -1,0 +1,209 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/metadata"
+)
+
+// lifecycle makes the broker known to the controller and keeps it so: registration, heartbeats, controlled shutdown (KIP-631).
+//
+//	registering --> fenced (catching up) --> running --> shutting down --> gone
+//	     ^                                      |
+//	     +----- the controller forgot us -------+
+type lifecycle struct {
+	nodeID        ident.BrokerID
+	clusterID     string
+	incarnationID ident.UUID
+	registration  func() *kmsg.BrokerRegistrationRequest // listeners, rack, directories; the rest is filled in here
+	controller    requester
+	store         *metadata.Store
+	offlineDirs   func() []ident.UUID
+	heartbeat     time.Duration
+	patience      time.Duration // initial.broker.registration.timeout.ms
+	log           *slog.Logger
+
+	epoch     atomic.Int64 // -1 while not registered
+	unfenced  chan struct{}
+	unfence   sync.Once
+	wantStop  chan struct{}
+	stopOnce  sync.Once
+	mayStop   chan struct{} // closed when the controller has moved the leaders away, or nothing more can be waited for
+	done      chan struct{}
+	wake      chan struct{} // something to tell before the next heartbeat is due
+	runFailed atomic.Pointer[error]
+}
+
+func newLifecycle() *lifecycle {
+	l := &lifecycle{unfenced: make(chan struct{}), wantStop: make(chan struct{}), mayStop: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	l.epoch.Store(-1)
+	return l
+}
+
+// run keeps the broker registered until ctx ends or its shutdown is granted.
+func (l *lifecycle) run(ctx context.Context) {
+	defer close(l.done)
+	for first := true; ctx.Err() == nil; first = false {
+		err := l.register(ctx, first)
+		if err == nil {
+			err = l.beat(ctx)
+		}
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if errors.Is(err, errFatalRegistration) {
+			l.runFailed.Store(&err)
+			l.log.Error("the controller refuses this broker", "error", err)
+			return
+		}
+		l.epoch.Store(-1)
+		l.log.Warn("registering anew", "error", err)
+	}
+}
+
+// errFatalRegistration marks refusals that asking again doesn't mend.
+var errFatalRegistration = errors.New("registration refused")
+
+// register announces the broker and retries until the controller accepts. The first registration of a process gives up after patience.
+func (l *lifecycle) register(ctx context.Context, first bool) error {
+	began, backoff := time.Now(), 10*time.Millisecond
+	for {
+		req := l.registration()
+		req.BrokerID, req.ClusterID, req.IncarnationID = int32(l.nodeID), l.clusterID, l.incarnationID
+		req.PreviousBrokerEpoch = -1
+		resp, err := l.controller.Request(ctx, req)
+		if err == nil {
+			r := resp.(*kmsg.BrokerRegistrationResponse)
+			err = kerr.ErrorForCode(r.ErrorCode)
+			if err == nil {
+				l.epoch.Store(r.BrokerEpoch)
+				l.log.Info("broker registered", "broker", l.nodeID, "broker_epoch", r.BrokerEpoch)
+				return nil
+			}
+			switch {
+			case errors.Is(err, kerr.InconsistentClusterID), errors.Is(err, kerr.UnsupportedVersion), errors.Is(err, kerr.InvalidRegistration):
+				return fmt.Errorf("broker %d: %w: %w", l.nodeID, errFatalRegistration, err)
+			case errors.Is(err, kerr.DuplicateBrokerRegistration) && time.Since(began) > l.patience:
+				return fmt.Errorf("broker id %d is taken: another live broker has registered it; give each its own node.id (broker.id): %w", l.nodeID, errFatalRegistration)
+			}
+		}
+		if first && time.Since(began) > l.patience {
+			return fmt.Errorf("no registration within initial.broker.registration.timeout.ms (%v): %w: %w", l.patience, errFatalRegistration, err)
+		}
+		l.log.Debug("registration not accepted yet", "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(backoff):
+		}
+		backoff = min(2*backoff, time.Second)
+	}
+}
+
+// beat sends heartbeats until the controller lets the broker go (nil) or doesn't know it any more.
+func (l *lifecycle) beat(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	registered := l.epoch.Load()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+		case <-l.wake:
+		}
+		stopping := l.stopping()
+		req := kmsg.NewPtrBrokerHeartbeatRequest()
+		req.BrokerID, req.BrokerEpoch = int32(l.nodeID), registered
+		req.CurrentMetadataOffset = l.store.Current().Provenance.LastOffset
+		// The broker stays fenced until it has seen its own registration: then it knows all partitions it has a part in.
+		req.WantFence = req.CurrentMetadataOffset < registered
+		req.WantShutdown = stopping
+		for _, d := range l.offlineDirs() {
+			req.OfflineLogDirs = append(req.OfflineLogDirs, d)
+		}
+		resp, err := l.controller.Request(ctx, req)
+		wait := l.heartbeat
+		if err != nil {
+			l.log.Warn("heartbeat failed", "error", err)
+		} else {
+			hb := resp.(*kmsg.BrokerHeartbeatResponse)
+			if err := kerr.ErrorForCode(hb.ErrorCode); err != nil {
+				if errors.Is(err, kerr.StaleBrokerEpoch) || errors.Is(err, kerr.BrokerIDNotRegistered) {
+					if stopping {
+						l.letGo()
+						return nil
+					}
+					return err
+				}
+				l.log.Warn("heartbeat refused", "error", err)
+			} else if hb.ShouldShutdown && stopping {
+				l.letGo()
+				return nil
+			} else if !hb.IsFenced {
+				l.unfence.Do(func() { close(l.unfenced) })
+			} else {
+				wait = min(wait, 10*time.Millisecond) // catching up: not to be slower than the metadata comes
+			}
+			if stopping {
+				wait = min(wait, 50*time.Millisecond)
+			}
+		}
+		timer.Reset(wait)
+	}
+}
+
+func (l *lifecycle) stopping() bool {
+	select {
+	case <-l.wantStop:
+		return true
+	default:
+		return false
+	}
+}
+
+func (l *lifecycle) letGo() { close(l.mayStop) }
+
+// nudge sends the next heartbeat now.
+func (l *lifecycle) nudge() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// OnMetadata makes lifecycle a metadata.Publisher: what the controller waits to hear is told at once.
+func (l *lifecycle) OnMetadata(delta *metadata.Delta, _ *metadata.Image) {
+	select {
+	case <-l.unfenced:
+		if !l.stopping() {
+			return
+		}
+	default:
+	}
+	if slices.ContainsFunc(delta.ChangedBrokers, func(c metadata.BrokerChange) bool { return c.ID == l.nodeID }) || l.stopping() {
+		l.nudge()
+	}
+}
+
+// shutdown asks the controller to move leaders away and waits until it has, at most until ctx ends.
+func (l *lifecycle) shutdown(ctx context.Context) {
+	l.stopOnce.Do(func() { close(l.wantStop) })
+	l.nudge()
+	select {
+	case <-l.mayStop:
+	case <-l.done:
+	case <-ctx.Done():
+	}
+}
