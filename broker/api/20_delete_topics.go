@@ -6,8 +6,8 @@ package api
 
 import (
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/kgo-project/kgo/broker/controller"
 	"github.com/kgo-project/kgo/broker/wire"
 )
 
@@ -20,21 +20,5 @@ func (h *Handlers) deleteTopics(r *wire.Request) {
 	if r.Version < 3 {
 		err = kerr.InvalidRequest
 	}
-	r.Respond(deleteTopicsError(r.Body.(*kmsg.DeleteTopicsRequest), err))
-}
-
-func deleteTopicsError(req *kmsg.DeleteTopicsRequest, err error) *kmsg.DeleteTopicsResponse {
-	resp := req.ResponseKind().(*kmsg.DeleteTopicsResponse)
-	add := func(name *string, id [16]byte) {
-		row := kmsg.NewDeleteTopicsResponseTopic()
-		row.Topic, row.TopicID, row.ErrorCode, row.ErrorMessage = name, id, wire.ErrorCode(err), wire.ErrorMessage(err)
-		resp.Topics = append(resp.Topics, row)
-	}
-	for _, name := range req.TopicNames {
-		add(&name, [16]byte{})
-	}
-	for _, t := range req.Topics {
-		add(t.Topic, t.TopicID)
-	}
-	return resp
+	r.Respond(controller.ErrorResponse(r.Body, err))
 }

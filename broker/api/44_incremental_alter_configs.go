@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/kgo-project/kgo/broker/controller"
 	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/wire"
 )
@@ -37,7 +38,7 @@ func (h *Handlers) incrementalAlterConfigs(r *wire.Request) {
 		defer cancel()
 		answer, err := h.Controller.Request(ctx, &rest)
 		if err != nil {
-			answer = errorResponse(&rest, err)
+			answer = controller.ErrorResponse(&rest, err)
 		}
 		resp.Resources = append(resp.Resources, answer.(*kmsg.IncrementalAlterConfigsResponse).Resources...)
 		r.Respond(resp)
@@ -65,7 +66,7 @@ func (h *Handlers) alterConfigs(r *wire.Request) {
 		defer cancel()
 		answer, err := h.Controller.Request(ctx, &rest)
 		if err != nil {
-			answer = errorResponse(&rest, err)
+			answer = controller.ErrorResponse(&rest, err)
 		}
 		resp.Resources = append(resp.Resources, answer.(*kmsg.AlterConfigsResponse).Resources...)
 		r.Respond(resp)

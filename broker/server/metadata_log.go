@@ -1,0 +1,94 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/kgo-project/kgo/broker/controller"
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/quorum"
+	"github.com/kgo-project/kgo/broker/record"
+)
+
+// metadataMachine is what the committed metadata log is for on this node: quorum.StateMachine.
+type metadataMachine struct {
+	store      *metadata.Store
+	controller *controller.Controller
+	log        *slog.Logger
+}
+
+// Apply replays a committed batch into the store, whose publishers act on it.
+func (m *metadataMachine) Apply(baseOffset int64, leaderEpoch int32, timestampMs int64, records [][]byte) error {
+	return m.store.Apply(baseOffset, leaderEpoch, timestampMs, records)
+}
+
+// Snapshot captures the image; writing it takes as long as it takes, as images never change.
+func (m *metadataMachine) Snapshot() func(*quorum.SnapshotWriter) error {
+	if m.store.InTransaction() {
+		return nil
+	}
+	image := m.store.Current()
+	return func(w *quorum.SnapshotWriter) error {
+		return image.WriteSnapshot(func(msg record.Message, version int16) error {
+			raw, err := record.AppendMetadata(nil, msg, version)
+			if err != nil {
+				return err
+			}
+			return w.Append(raw)
+		})
+	}
+}
+
+// Restore replaces the image by a snapshot's.
+func (m *metadataMachine) Restore(r *quorum.SnapshotReader) error {
+	return restoreSnapshot(m.store, r)
+}
+
+func restoreSnapshot(store *metadata.Store, r *quorum.SnapshotReader) error {
+	id := r.ID()
+	end := metadata.Provenance{LastOffset: id.EndOffset - 1, LastEpoch: id.LeaderEpoch, LastTimestamp: r.LastTimestampMs()}
+	var pending [][]byte
+	batches, stop := iter.Pull2(r.Records())
+	defer stop()
+	return store.Restore(end, func() ([]byte, error) {
+		for len(pending) == 0 {
+			records, err, ok := batches() //nolint:revive // the order is iter.Pull2's
+			if !ok || err != nil {
+				return nil, err
+			}
+			pending = records
+		}
+		next := pending[0]
+		pending = pending[1:]
+		return next, nil
+	})
+}
+
+// LeaderChanged passes on who leads: the leader's controller is the active one.
+func (m *metadataMachine) LeaderChanged(leader ident.BrokerID, leaderEpoch int32) {
+	m.log.Info("metadata quorum leader", "leader", leader, "leader_epoch", leaderEpoch)
+	m.controller.LeaderChanged(leader, leaderEpoch)
+}
+
+// lateNode is a quorum node that the controller is given before it is opened: opening it already calls the controller.
+type lateNode struct{ node atomic.Pointer[quorum.Node] }
+
+// Propose appends the records as one batch.
+func (l *lateNode) Propose(ctx context.Context, leaderEpoch int32, records [][]byte) (int64, error) {
+	n := l.node.Load()
+	if n == nil {
+		return 0, fmt.Errorf("the metadata log is still being opened: %w", quorum.ErrNotLeader)
+	}
+	return n.Propose(ctx, leaderEpoch, records)
+}
+
+// Resign gives up the leadership.
+func (l *lateNode) Resign(leaderEpoch int32) {
+	if n := l.node.Load(); n != nil {
+		n.Resign(leaderEpoch)
+	}
+}
