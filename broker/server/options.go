@@ -1,0 +1,60 @@
+package server
+
+import (
+	"log/slog"
+	"net"
+
+	"github.com/kgo-project/kgo/broker/config"
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/netx"
+	"github.com/kgo-project/kgo/broker/vfs"
+	"github.com/kgo-project/kgo/broker/wire"
+)
+
+// Options say what to start. Layers and Config belong together: Config is what Layers resolve to.
+type Options struct {
+	Layers *config.Layers
+	Config *config.Broker
+	// ClusterID names a new cluster; "": a random id. A directory that belongs to another cluster is an error.
+	ClusterID string
+	// AdminAddr is where /metrics, /healthz and /readyz are served; "": nowhere.
+	AdminAddr string
+
+	Loggers *Loggers
+	Network netx.Network // nil: TCP
+	FS      vfs.FS       // nil: the operating system's
+}
+
+func (o *Options) fill() {
+	if o.Network == nil {
+		o.Network = netx.TCP()
+	}
+	if o.FS == nil {
+		o.FS = vfs.OS()
+	}
+	if o.Loggers == nil {
+		o.Loggers = NewLoggers(slog.DiscardHandler, slog.LevelInfo)
+	}
+}
+
+// socket is a listener that is bound and perhaps not served yet.
+type socket struct {
+	net.Listener
+	config config.Listener
+}
+
+// wireListener describes the socket to package wire.
+func (s *socket) wireListener(table *wire.Table) wire.Listener {
+	return wire.Listener{Name: s.config.Name, Protocol: s.config.Protocol, Table: table}
+}
+
+// port is the bound port: what the file says, or what the system chose for 0.
+func (s *socket) port() int32 {
+	if a, ok := s.Addr().(*net.TCPAddr); ok {
+		return int32(a.Port)
+	}
+	return s.config.Port
+}
+
+// brokerIDOf is the node's id as a type of its own.
+func brokerIDOf(cfg *config.Broker) ident.BrokerID { return ident.BrokerID(cfg.NodeID) }

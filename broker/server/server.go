@@ -1,0 +1,326 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/broker/api"
+	"github.com/kgo-project/kgo/broker/config"
+	"github.com/kgo-project/kgo/broker/coordinator/group"
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/metrics"
+	"github.com/kgo-project/kgo/broker/replica"
+	"github.com/kgo-project/kgo/broker/storage"
+	"github.com/kgo-project/kgo/broker/storage/clean"
+	"github.com/kgo-project/kgo/broker/wire"
+)
+
+// metadataTopic is the metadata log's name among the logs of a directory.
+const metadataTopic = "__cluster_metadata"
+
+// Server is a running node: a broker, a controller, or both.
+type Server struct {
+	opts   Options
+	nodeID ident.BrokerID
+	log    *slog.Logger
+	state  dynamicConfig // the configuration in force
+
+	sockets  []*socket
+	storage  *storage.Manager
+	store    *metadata.Store
+	quorum   metadataSource
+	replicas *replica.Manager
+	groups   *group.Service
+	cleaner  *clean.Cleaner
+	life     *lifecycle
+	handlers *api.Handlers
+	wire     *wire.Server
+	admin    *adminServer
+	registry *metrics.Registry
+
+	closers []func(context.Context) // what is running, in the order of starting
+	wg      sync.WaitGroup
+	ready   atomic.Bool
+	failed  chan struct{} // closed when the node can't go on
+	failure atomic.Pointer[error]
+	once    sync.Once
+}
+
+// metadataSource is where the metadata log comes from: the embedded quorum, or one followed from afar.
+type metadataSource interface {
+	requester
+	// clusterID is known once the source is open.
+	clusterID() string
+	// activeController is who leads the quorum now.
+	activeController() ident.BrokerID
+	close() error
+}
+
+// Start starts a node and returns when it serves: all partitions that it leads have their leader, and clients may come.
+func Start(ctx context.Context, opts Options) (*Server, error) {
+	opts.fill()
+	s := &Server{opts: opts, log: opts.Loggers.Logger("kafka.server"), failed: make(chan struct{})}
+	s.state.init(opts.Layers, opts.Config)
+	if err := s.start(ctx); err != nil {
+		s.stop(ctx)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context) error {
+	cfg := s.opts.Config
+	if err := s.bind(ctx); err != nil {
+		return err
+	}
+	if err := s.openMetadata(ctx); err != nil {
+		return err
+	}
+	if cfg.IsBroker {
+		if err := s.startBroker(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.startAdmin(ctx); err != nil {
+		return err
+	}
+	s.serve()
+	if cfg.IsBroker {
+		if err := s.awaitUnfenced(ctx); err != nil {
+			return err
+		}
+	}
+	s.ready.Store(true)
+	return nil
+}
+
+// onStop remembers how to stop what was just started.
+func (s *Server) onStop(fn func(context.Context)) { s.closers = append(s.closers, fn) }
+
+// bind binds all listeners, so that a port in use is an error before anything else happens.
+func (s *Server) bind(ctx context.Context) error {
+	for _, l := range s.opts.Config.Network.Listeners {
+		ln, err := s.opts.Network.Listen(ctx, l.Address())
+		if err != nil {
+			return fmt.Errorf("listener %s: %w", l, err)
+		}
+		s.sockets = append(s.sockets, &socket{Listener: ln, config: l})
+		s.onStop(func(context.Context) { _ = ln.Close() }) // closed twice when it was served: harmless
+	}
+	return nil
+}
+
+// startBroker starts everything that a broker has besides the metadata.
+func (s *Server) startBroker(ctx context.Context) error {
+	cfg := s.state.config()
+	s.life = newLifecycle()
+	s.replicas = replica.New(replica.Config{
+		BrokerID: s.nodeID, Storage: s.storage, FS: s.opts.FS, Metadata: s.store, LogConfig: s.state.topicLogConfig,
+		ReplicaLagTimeMax: cfg.Replica.LagTimeMax, CheckpointInterval: cfg.Replica.HWCheckpointInterval, FetchSessionSlots: cfg.Replica.FetchSessions,
+		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, Leadership: (*leaderships)(s), Logger: s.opts.Loggers.Logger("kafka.cluster"),
+	})
+	s.groups = group.NewService(groupConfig(cfg, s.opts.Loggers.Logger("kafka.coordinator.group")), group.Dependencies{
+		Writer: s.replicas, Loader: &logLoader{replicas: s.replicas, readBytes: cfg.Groups.LoadBufferBytes}, Topics: imageTopics{s.store},
+	})
+	s.handlers = api.NewHandlers(api.Deps{
+		NodeID: s.nodeID, Config: s.state.config, Layers: s.state.layers, Metadata: s.store, Controller: s.quorum, Groups: s.groups,
+		Data:        &api.Data{Replica: s.replicas, Metadata: s.store, FetchMaxBytes: cfg.Replica.ConsumerFetchMaxBytes, Logger: s.opts.Loggers.Logger("kafka.request")},
+		ProducerIDs: &producerIDs{nodeID: s.nodeID, controller: s.quorum, epoch: s.life.epoch.Load},
+		Loggers:     s.opts.Loggers, Logger: s.opts.Loggers.Logger("kafka.request"),
+	})
+	s.onStop(func(context.Context) { s.groups.Close() })
+	s.onStop(func(context.Context) {
+		if err := s.replicas.Close(); err != nil {
+			s.log.Error("high watermarks could not be written", "error", err)
+		}
+	})
+	// The order matters: the configuration before who reads it, the replicas before who waits for them.
+	for _, p := range []metadata.Publisher{&s.state, s.replicas, (*leaderships)(s), s.handlers, s.life} {
+		s.store.Subscribe(p)
+	}
+	s.storage.Start()
+	s.replicas.Start()
+	if cfg.Log.CleanerEnable {
+		s.cleaner = clean.New(cleanerConfig(cfg, s.opts.Loggers.Logger("kafka.log.LogCleaner")), s.storage)
+		s.cleaner.Start()
+		s.onStop(func(context.Context) { _ = s.cleaner.Close() })
+	}
+	s.startLifecycle()
+	return nil
+}
+
+// startLifecycle begins to register the broker.
+func (s *Server) startLifecycle() {
+	cfg, l := s.state.config(), s.life
+	l.nodeID, l.clusterID, l.incarnationID = s.nodeID, s.quorum.clusterID(), storage.NewUUID()
+	l.registration, l.controller, l.store = s.registration, s.quorum, s.store
+	l.offlineDirs = s.offlineDirectories
+	l.heartbeat, l.patience, l.log = cfg.Quorum.HeartbeatInterval, cfg.Quorum.RegistrationWait, s.log
+	ctx, cancel := context.WithCancel(context.Background())
+	s.wg.Go(func() {
+		l.run(ctx)
+		if err := l.runFailed.Load(); err != nil {
+			s.fail(*err)
+		}
+	})
+	s.onStop(func(context.Context) { cancel() })
+}
+
+// registration is what the broker tells of itself.
+func (s *Server) registration() *kmsg.BrokerRegistrationRequest {
+	cfg := s.opts.Config
+	req := kmsg.NewPtrBrokerRegistrationRequest()
+	req.Rack = cfg.Rack
+	for _, l := range cfg.Network.Advertised {
+		row := kmsg.NewBrokerRegistrationRequestListener()
+		row.Name, row.Host, row.Port, row.SecurityProtocol = l.Name, advertisedHost(l.Host), uint16(s.advertisedPort(l)), securityProtocols[l.Protocol]
+		req.Listeners = append(req.Listeners, row)
+	}
+	for _, f := range metadata.SupportedFeatures() {
+		row := kmsg.NewBrokerRegistrationRequestFeature()
+		row.Name, row.MinSupportedVersion, row.MaxSupportedVersion = f.Name, f.Min, f.Max
+		req.Features = append(req.Features, row)
+	}
+	for _, d := range s.storage.Dirs() {
+		if d.Err == nil {
+			req.LogDirs = append(req.LogDirs, d.DirectoryID)
+		}
+	}
+	slices.SortFunc(req.LogDirs, func(a, b [16]byte) int { return slices.Compare(a[:], b[:]) })
+	return req
+}
+
+var securityProtocols = map[string]int16{"PLAINTEXT": 0, "SSL": 1, "SASL_PLAINTEXT": 2, "SASL_SSL": 3}
+
+// advertisedHost is what clients are told where the file names no host: this machine's name, localhost if it has none that resolves.
+func advertisedHost(host string) string {
+	if host != "" && host != "0.0.0.0" && host != "::" {
+		return host
+	}
+	return canonicalHost()
+}
+
+// advertisedPort is the port that a listener is reached at: the bound one where the file leaves the choice to the system.
+func (s *Server) advertisedPort(l config.Listener) int32 {
+	if l.Port != 0 {
+		return l.Port
+	}
+	for _, sock := range s.sockets {
+		if sock.config.Name == l.Name {
+			return sock.port()
+		}
+	}
+	return 0
+}
+
+func (s *Server) offlineDirectories() []ident.UUID {
+	var ids []ident.UUID
+	for _, d := range s.storage.Dirs() {
+		if d.Err != nil && !d.DirectoryID.IsZero() {
+			ids = append(ids, d.DirectoryID)
+		}
+	}
+	return ids
+}
+
+func (s *Server) awaitUnfenced(ctx context.Context) error {
+	select {
+	case <-s.life.unfenced:
+		return nil
+	case <-s.failed:
+		return *s.failure.Load()
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the controller to let the broker in: %w", ctx.Err())
+	}
+}
+
+// fail ends the node because of err: Failed is closed, and whoever runs the server shuts it down.
+func (s *Server) fail(err error) {
+	if s.failure.CompareAndSwap(nil, &err) {
+		close(s.failed)
+	}
+}
+
+// Failed is closed when the node can't go on; Err says why.
+func (s *Server) Failed() <-chan struct{} { return s.failed }
+
+// Err is why the node failed, nil while it works.
+func (s *Server) Err() error {
+	if err := s.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Addr is the bound address of a listener, nil if there is none of that name.
+func (s *Server) Addr(listener string) net.Addr {
+	for _, sock := range s.sockets {
+		if sock.config.Name == listener {
+			return sock.Addr()
+		}
+	}
+	return nil
+}
+
+// NodeID is the node's id, given or found.
+func (s *Server) NodeID() ident.BrokerID { return s.nodeID }
+
+// ClusterID is the id of the cluster that the node belongs to.
+func (s *Server) ClusterID() string { return s.quorum.clusterID() }
+
+// Shutdown hands leadership over, finishes the requests in progress and closes the logs cleanly. When ctx ends, it stops waiting.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.once.Do(func() {
+		s.ready.Store(false)
+		if s.life != nil && s.opts.Config.Quorum.ControlledShutdown && s.Err() == nil {
+			began := time.Now()
+			s.life.shutdown(ctx)
+			s.log.Info("controlled shutdown", "took", time.Since(began))
+		}
+		s.stop(ctx)
+	})
+	return s.Err()
+}
+
+// stop stops what was started, last first.
+func (s *Server) stop(ctx context.Context) {
+	for _, fn := range slices.Backward(s.closers) {
+		fn(ctx)
+	}
+	s.closers = nil
+	s.wg.Wait()
+}
+
+// serve begins to answer on all listeners.
+func (s *Server) serve() {
+	cfg := s.opts.Config.Network
+	s.wire = wire.NewServer(wire.Config{
+		MaxRequestBytes: cfg.MaxRequestBytes, RequestMemory: cfg.QueuedRequestBytes, MaxInHandlers: cfg.QueuedRequests,
+		MaxConnections: cfg.MaxConnections, MaxConnectionsPerIP: cfg.MaxConnectionsPerIP, PerIPOverrides: cfg.PerIPOverrides,
+		IdleTimeout: cfg.ConnectionsMaxIdle, SendBuffer: cfg.SendBuffer, ReceiveBuffer: cfg.ReceiveBuffer,
+		Logger: s.opts.Loggers.Logger("kafka.network"), Metrics: s.requestMetrics(),
+	}, s.defaultTable())
+	for _, sock := range s.sockets {
+		l := sock.wireListener(s.tableFor(sock.config.Name))
+		s.wg.Go(func() {
+			if err := s.wire.Serve(sock.Listener, l); err != nil && !errors.Is(err, net.ErrClosed) {
+				s.fail(fmt.Errorf("listener %s: %w", sock.config, err))
+			}
+		})
+	}
+	s.onStop(func(ctx context.Context) {
+		if err := s.wire.Shutdown(ctx); err != nil {
+			s.log.Warn("connections were cut while requests were in progress", "error", err)
+		}
+	})
+}
