@@ -37,6 +37,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		&cobra.Group{ID: groupTools, Title: "The tools (kafka-NAME.sh is kgo NAME):"},
 	)
 	root.AddCommand(
+		newServerCmd(f, nil),
 		newTopicsCmd(f, nil),
 		newConfigsCmd(f, nil),
 	)

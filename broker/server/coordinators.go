@@ -110,25 +110,26 @@ func (t imageTopics) PartitionCount(name string) int32 {
 	return int32(len(topic.Partitions))
 }
 
-// coordinators starts and stops shards as this broker wins and loses the leadership of internal topics' partitions.
-type coordinators struct{ groups *group.Service }
+// leaderships starts and stops coordinators as this broker wins and loses partitions of internal topics. It is Server under another name,
+// as the coordinators are made after the replica manager that tells them.
+type leaderships Server
 
 // Elected begins to coordinate: replica.LeadershipListener.
-func (c *coordinators) Elected(tp ident.TopicPartition, _ ident.TopicID, leaderEpoch int32) {
+func (s *leaderships) Elected(tp ident.TopicPartition, _ ident.TopicID, leaderEpoch int32) {
 	if tp.Topic == group.OffsetsTopic {
-		c.groups.Elected(tp.Partition, leaderEpoch)
+		s.groups.Elected(tp.Partition, leaderEpoch)
 	}
 }
 
 // Resigned ends it.
-func (c *coordinators) Resigned(tp ident.TopicPartition, _ ident.TopicID, leaderEpoch int32) {
+func (s *leaderships) Resigned(tp ident.TopicPartition, _ ident.TopicID, leaderEpoch int32) {
 	if tp.Topic == group.OffsetsTopic {
-		c.groups.Resigned(tp.Partition, leaderEpoch)
+		s.groups.Resigned(tp.Partition, leaderEpoch)
 	}
 }
 
 // OnMetadata drops the committed offsets of deleted topics.
-func (c *coordinators) OnMetadata(delta *metadata.Delta, _ *metadata.Image) {
+func (s *leaderships) OnMetadata(delta *metadata.Delta, _ *metadata.Image) {
 	if len(delta.DeletedTopics) == 0 {
 		return
 	}
@@ -136,5 +137,5 @@ func (c *coordinators) OnMetadata(delta *metadata.Delta, _ *metadata.Image) {
 	for i, t := range delta.DeletedTopics {
 		names[i] = t.Name
 	}
-	c.groups.TopicsDeleted(names)
+	s.groups.TopicsDeleted(names)
 }

@@ -79,7 +79,7 @@ func groupConfig(cfg *config.Broker, log *slog.Logger) group.Config {
 func cleanerConfig(cfg *config.Broker, log *slog.Logger) clean.Config {
 	l := cfg.Log
 	return clean.Config{
-		Threads: l.CleanerThreads, DedupeBufferBytes: l.CleanerDedupeBytes, IOBufferBytes: l.CleanerIOBytes, LoadFactor: l.CleanerLoadFactor,
-		MaxIOBytesPerSecond: l.CleanerMaxBytesPerS, Backoff: l.CleanerBackoff, MaxMessageBytes: l.CleanerMaxMessageLen, Logger: log,
+		Threads: l.CleanerThreads, DedupeBufferSize: l.CleanerDedupeBytes, IOBufferSize: l.CleanerIOBytes, DedupeLoadFactor: l.CleanerLoadFactor,
+		IOMaxBytesPerSecond: l.CleanerMaxBytesPerS, Backoff: l.CleanerBackoff, Logger: log,
 	}
 }

@@ -125,3 +125,9 @@ func (h *leveledHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h *leveledHandler) WithGroup(name string) slog.Handler {
 	return &leveledHandler{h.own, h.root, h.next.WithGroup(name)}
 }
+
+// ParseLevel reads a level's name, as Apache Kafka's log configuration has it.
+func ParseLevel(name string) (slog.Level, bool) {
+	level, ok := levelNames[name]
+	return level, ok
+}

@@ -18,7 +18,6 @@ import (
 	"github.com/kgo-project/kgo/broker/coordinator/group"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
-	"github.com/kgo-project/kgo/broker/metrics"
 	"github.com/kgo-project/kgo/broker/replica"
 	"github.com/kgo-project/kgo/broker/storage"
 	"github.com/kgo-project/kgo/broker/storage/clean"
@@ -46,7 +45,6 @@ type Server struct {
 	handlers *api.Handlers
 	wire     *wire.Server
 	admin    *adminServer
-	registry *metrics.Registry
 
 	closers []func(context.Context) // what is running, in the order of starting
 	wg      sync.WaitGroup

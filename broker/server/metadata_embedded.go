@@ -1,0 +1,203 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/kgo-project/kgo/broker/controller"
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/quorum"
+	"github.com/kgo-project/kgo/broker/storage"
+)
+
+// openMetadata opens the log directories and the metadata: the embedded quorum, or the one that the configuration names.
+func (s *Server) openMetadata(ctx context.Context) error {
+	if s.opts.Config.IsController {
+		return s.openEmbedded(ctx)
+	}
+	return s.openRemote(ctx)
+}
+
+// openEmbedded makes this node a voter of the metadata quorum.
+func (s *Server) openEmbedded(ctx context.Context) error {
+	cfg := s.opts.Config
+	clusterID := s.opts.ClusterID
+	if clusterID == "" {
+		clusterID = s.clusterOnDisk()
+	}
+	if clusterID == "" {
+		clusterID = storage.NewUUID().String()
+	}
+	s.nodeID = s.chooseNodeID(1)
+	if err := s.openStorage(ctx, clusterID); err != nil {
+		return err
+	}
+	s.store = metadata.NewStore(clusterID)
+	node := new(lateNode)
+	ctl := controller.New(s.controllerConfig(clusterID, node), node, s.store, s.opts.Loggers.Logger("kafka.controller"))
+	q := &embeddedQuorum{Controller: ctl, late: node, cluster: clusterID}
+	s.quorum = q
+	s.onStop(func(context.Context) {
+		if err := q.close(); err != nil {
+			s.log.Error("the metadata log was not closed cleanly", "error", err)
+		}
+	})
+	n, err := quorum.OpenNode(ctx, s.quorumConfig(clusterID), &metadataMachine{store: s.store, controller: ctl, log: s.opts.Loggers.Logger("kafka.raft")}, nil)
+	if err != nil {
+		return fmt.Errorf("metadata log in %s: %w", cfg.MetadataLogDir, err)
+	}
+	node.node.Store(n)
+	return nil
+}
+
+// clusterOnDisk is the cluster that the directories belong to, "" where they are new.
+func (s *Server) clusterOnDisk() string {
+	for _, dir := range s.directories() {
+		if p, ok, err := storage.ReadMetaProperties(s.opts.FS, dir); err == nil && ok && p.ClusterID != "" {
+			return p.ClusterID
+		}
+	}
+	return ""
+}
+
+// chooseNodeID is the configured id, else the one that the directories have, else fallback.
+func (s *Server) chooseNodeID(fallback ident.BrokerID) ident.BrokerID {
+	if id := brokerIDOf(s.opts.Config); id >= 0 {
+		return id
+	}
+	for _, dir := range s.directories() {
+		if p, ok, err := storage.ReadMetaProperties(s.opts.FS, dir); err == nil && ok && p.NodeID >= 0 {
+			return p.NodeID
+		}
+	}
+	return fallback
+}
+
+// directories are the log directories and the metadata log's.
+func (s *Server) directories() []string {
+	dirs := slices.Clone(s.opts.Config.LogDirs)
+	if m := s.opts.Config.MetadataLogDir; s.opts.Config.IsController && m != "" && !slices.Contains(dirs, m) {
+		dirs = append(dirs, m)
+	}
+	return dirs
+}
+
+// openStorage locks the directories, refuses those of another node or cluster, and recovers the logs in them.
+func (s *Server) openStorage(ctx context.Context, clusterID string) error {
+	l := s.opts.Config.Log
+	s.state.log = s.opts.Loggers.Logger("kafka.server.DynamicBrokerConfig")
+	s.opts.Config.NodeID = int32(s.nodeID)
+	m, err := storage.OpenManager(ctx, storage.ManagerConfig{
+		FS: s.opts.FS, Dirs: s.directories(), ClusterID: clusterID, NodeID: s.nodeID,
+		Defaults: logConfig(s.opts.Config.Topic), RecoveryThreads: l.RecoveryThreads,
+		Exclude:          func(tp ident.TopicPartition) bool { return tp.Topic == metadataTopic },
+		InitialTaskDelay: l.InitialTaskDelay, RetentionCheck: l.RetentionCheckInterval, FlushCheck: l.FlushSchedulerInterval,
+		CheckpointInterval: l.RecoveryCheckpointInterval, StartOffsetCheckpoint: l.StartOffsetCheckpointInterval,
+		ProducerIDExpiration: l.ProducerIDExpiration, ProducerIDCheck: l.ProducerIDExpirationCheck,
+		Logger: s.opts.Loggers.Logger("kafka.log"), OnDirFailure: s.dirFailed,
+	})
+	if err != nil {
+		return err
+	}
+	s.storage = m
+	s.onStop(func(context.Context) {
+		if err := m.Close(); err != nil {
+			s.log.Error("the log directories were not closed cleanly", "error", err)
+		}
+	})
+	return nil
+}
+
+// dirFailed takes a failed directory's replicas offline and tells the controller.
+func (s *Server) dirFailed(dir string, cause error) {
+	s.log.Error("log directory failed: its replicas are offline until the disk is mended and the broker restarted", "dir", dir, "error", cause)
+	if s.replicas == nil {
+		return
+	}
+	s.replicas.DirFailed(dir, cause)
+	s.life.nudge()
+	if !slices.ContainsFunc(s.storage.Dirs(), func(d storage.DirInfo) bool { return d.Err == nil }) {
+		s.fail(fmt.Errorf("all log directories have failed, the last one is %s: %w", dir, cause))
+	}
+}
+
+func (s *Server) controllerConfig(clusterID string, node *lateNode) controller.Config {
+	cfg := s.opts.Config
+	voters := []ident.BrokerID{s.nodeID}
+	return controller.Config{
+		NodeID: s.nodeID, ClusterID: clusterID, Schema: configSchema{s.opts.Layers}, Quorum: quorumInfo{s.nodeID, node},
+		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), Voters: voters,
+		DefaultPartitions: cfg.Topics.NumPartitions, DefaultReplicationFactor: cfg.Topics.ReplicationFactor, MinInsyncReplicas: int32(cfg.Topic.MinISR),
+		SessionTimeout: cfg.Quorum.SessionTimeout, DisableTopicDeletion: !cfg.Topics.DeleteEnable,
+		AutoLeaderRebalance: cfg.Topics.LeaderRebalance, LeaderImbalanceInterval: cfg.Topics.RebalanceInterval,
+	}
+}
+
+func (s *Server) quorumConfig(clusterID string) quorum.Config {
+	q := s.opts.Config.Quorum
+	c := quorum.Config{
+		NodeID: s.nodeID, ClusterID: clusterID, FS: s.opts.FS, Dir: s.opts.Config.MetadataLogDir, Voters: []quorum.Voter{{ID: s.nodeID}},
+		ElectionTimeout: q.ElectionTimeout, SegmentBytes: q.SegmentBytes, SegmentMs: q.SegmentAge.Milliseconds(),
+		SnapshotBytes: q.SnapshotBytes, SnapshotInterval: q.SnapshotInterval, RetentionBytes: q.RetentionBytes, RetentionMs: q.RetentionAge.Milliseconds(),
+		Logger:    s.opts.Loggers.Logger("kafka.raft"),
+		OnFailure: func(err error) { s.fail(fmt.Errorf("metadata log: %w", err)) },
+	}
+	for _, d := range s.storage.Dirs() {
+		if d.Path == c.Dir {
+			c.DirectoryID = d.DirectoryID
+		}
+	}
+	return c
+}
+
+// embeddedQuorum is a metadataSource in this process.
+type embeddedQuorum struct {
+	*controller.Controller
+	late    *lateNode
+	cluster string
+}
+
+func (q *embeddedQuorum) clusterID() string { return q.cluster }
+
+func (q *embeddedQuorum) activeController() ident.BrokerID {
+	if n := q.late.node.Load(); n != nil {
+		leader, _ := n.Leader()
+		return leader
+	}
+	return ident.NoBroker
+}
+
+func (q *embeddedQuorum) close() error {
+	q.Controller.Close()
+	if n := q.late.node.Load(); n != nil {
+		return n.Close()
+	}
+	return nil
+}
+
+// quorumInfo describes the quorum for DescribeQuorum: controller.QuorumInfo.
+type quorumInfo struct {
+	nodeID ident.BrokerID
+	late   *lateNode
+}
+
+// DescribeQuorum is the quorum as this node sees it.
+func (q quorumInfo) DescribeQuorum() controller.QuorumState {
+	n := q.late.node.Load()
+	if n == nil {
+		return controller.QuorumState{LeaderID: ident.NoBroker}
+	}
+	leader, epoch := n.Leader()
+	state := controller.QuorumState{LeaderID: leader, LeaderEpoch: epoch, HighWatermark: n.HighWatermark()}
+	now := time.Now()
+	for _, v := range n.Voters() {
+		state.Voters = append(state.Voters, controller.QuorumReplica{
+			ID: v.ID, DirectoryID: v.DirectoryID, LogEndOffset: state.HighWatermark, LastFetchTime: now, LastCaughtUpTime: now,
+		})
+	}
+	return state
+}

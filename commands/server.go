@@ -1,0 +1,185 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+
+	"github.com/kgo-project/kgo/broker/config"
+	"github.com/kgo-project/kgo/broker/server"
+)
+
+// serverOptions are what `kgo server` was asked to do.
+type serverOptions struct {
+	io        *IOStreams
+	file      string
+	overrides []string
+	environ   []string
+	check     bool
+	logJSON   bool
+	logLevel  string
+	adminAddr string
+}
+
+func newServerCmd(f *Factory, runF func(context.Context, *serverOptions) error) *cobra.Command {
+	o := &serverOptions{io: f.IO, environ: os.Environ()}
+	var configFile string
+	cmd := &cobra.Command{
+		Use:     "server [server.properties] [--override key=value]...",
+		Aliases: []string{"server-start"},
+		Short:   "Run a Kafka broker",
+		GroupID: groupCluster,
+		Long: `Runs a Kafka broker: the one that server.properties describes, or, without a file, a cluster of one on
+localhost:9092 that keeps its data in ` + defaultDataDir("~") + `.
+
+The file is Apache Kafka's own. With process.roles=broker,controller the metadata quorum runs inside the
+process; a file from the ZooKeeper days (broker.id, zookeeper.connect) looks for a kgo coordinator at
+zookeeper.connect. KAFKA_... variables of the environment win over the file, --override wins over both.
+
+The broker stops cleanly on SIGTERM and Ctrl-C, and survives kill -9.`,
+		Example: `  kgo server
+  kgo server config/server.properties --override log.dirs=/tmp/logs
+  kgo server --check config/server.properties`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.file = configFile
+			if len(args) == 1 {
+				if o.file != "" {
+					return &exitError{code: 2, err: errors.New("kgo server: give the file once, by --config or as the argument")}
+				}
+				o.file = args[0]
+			}
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return runServer(cmd.Context(), o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&configFile, "config", "", "the server.properties `file`")
+	flags.StringArrayVar(&o.overrides, "override", nil, "set `key=value` over what the file says; may be given often")
+	flags.BoolVar(&o.check, "check", false, "only check the configuration, and list the keys that kgo accepts without use")
+	flags.BoolVar(&o.logJSON, "log-json", false, "log in JSON")
+	flags.StringVar(&o.logLevel, "log-level", "INFO", "TRACE, DEBUG, INFO, WARN, ERROR or FATAL")
+	flags.StringVar(&o.adminAddr, "metrics", "", "serve /metrics, /healthz and /readyz on this `host:port`")
+	return cmd
+}
+
+// defaultDataDir is where a server without a file keeps its data.
+func defaultDataDir(home string) string {
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" && home != "~" {
+		return filepath.Join(dir, "kgo")
+	}
+	return filepath.Join(home, ".local", "share", "kgo")
+}
+
+func runServer(ctx context.Context, o *serverOptions) error {
+	layers, cfg, warnings, err := o.load()
+	if err != nil {
+		return err
+	}
+	if o.check {
+		return o.report(layers, warnings)
+	}
+	loggers, err := o.loggers()
+	if err != nil {
+		return err
+	}
+	log := loggers.Logger(server.RootLogger)
+	for _, w := range warnings {
+		log.Warn("configuration", "warning", w.String())
+	}
+	began := time.Now()
+	s, err := server.Start(ctx, server.Options{Layers: layers, Config: cfg, Loggers: loggers, AdminAddr: o.adminAddr})
+	if err != nil {
+		return err
+	}
+	log.Info(fmt.Sprintf("[KafkaServer id=%d] started", s.NodeID()), "took", time.Since(began).Round(time.Millisecond), "version", version, "cluster_id", s.ClusterID())
+	if o.file == "" && o.io.OutTTY {
+		o.welcome(cfg)
+	}
+	select {
+	case <-ctx.Done():
+		log.Info("shutting down")
+	case <-s.Failed():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
+	defer cancel()
+	err = s.Shutdown(stop)
+	log.Info("stopped")
+	return err
+}
+
+// shutdownPatience is how long a shutdown may take before connections and waiting requests are cut.
+const shutdownPatience = 30 * time.Second
+
+// load reads the configuration; without a file the data's folder is the user's own.
+func (o *serverOptions) load() (*config.Layers, *config.Broker, []config.Warning, error) {
+	opts := config.LoadOptions{File: o.file, Environ: o.environ, Overrides: o.overrides}
+	if o.file == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			home = "."
+		}
+		opts.Defaults = []config.Setting{{Key: "log.dirs", Value: defaultDataDir(home)}}
+	}
+	return config.Load(opts)
+}
+
+// report is --check's answer.
+func (o *serverOptions) report(layers *config.Layers, warnings []config.Warning) error {
+	for _, w := range warnings {
+		fmt.Fprintln(o.io.ErrOut, "warning:", w)
+	}
+	for _, s := range layers.Unused() {
+		if s.Origin.File != "" {
+			fmt.Fprintf(o.io.Out, "accepted without use: %s (%s:%d)\n", s.Key, s.Origin.File, s.Origin.Line)
+		} else {
+			fmt.Fprintf(o.io.Out, "accepted without use: %s\n", s.Key)
+		}
+	}
+	_, err := fmt.Fprintln(o.io.Out, "the configuration is good")
+	return err
+}
+
+// loggers make the log: lines for people on a terminal, key=value or JSON elsewhere, always on stderr.
+func (o *serverOptions) loggers() (*server.Loggers, error) {
+	level, ok := server.ParseLevel(o.logLevel)
+	if !ok {
+		return nil, &exitError{code: 2, err: fmt.Errorf("kgo server: --log-level %s: give TRACE, DEBUG, INFO, WARN, ERROR or FATAL", o.logLevel)}
+	}
+	return server.NewLoggers(logHandler(o.io.ErrOut, o.logJSON, !o.io.Color()), level), nil
+}
+
+func logHandler(w io.Writer, asJSON, noColor bool) slog.Handler {
+	all := slog.Level(-1 << 10) // package server decides what is logged
+	if asJSON {
+		return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: all})
+	}
+	return tint.NewHandler(w, &tint.Options{Level: all, TimeFormat: "2006-01-02 15:04:05.000", NoColor: noColor})
+}
+
+// welcome says on one screen what can be typed next.
+func (o *serverOptions) welcome(cfg *config.Broker) {
+	fmt.Fprintf(o.io.Out, `
+  A Kafka cluster of one runs on localhost:9092; its data is in %s.
+  In another terminal:
+
+    kgo topics --create --topic greetings
+    echo hello | kgo console-producer --topic greetings
+    kgo console-consumer --topic greetings --from-beginning
+    kgo topics --describe
+
+  Any Kafka client works too: bootstrap.servers=localhost:9092. Ctrl-C stops the broker; the data stays.
+
+`, cfg.LogDirs[0])
+	_ = o.io.Flush()
+}
