@@ -25,7 +25,7 @@ func (s *shard[S]) startLoad() {
 	s.state, s.cancelLoad = stateLoading, cancel
 	s.attempt++
 	attempt, leaderEpoch := s.attempt, s.leaderEpoch
-	s.log.Info("loading coordinator shard", "leader_epoch", leaderEpoch)
+	s.log.Debug("loading coordinator shard", "leader_epoch", leaderEpoch)
 	s.r.work.Go(func() {
 		defer cancel()
 		l := &loaded[S]{attempt: attempt}
@@ -46,7 +46,7 @@ func (s *shard[S]) finishLoad(l *loaded[S], now time.Time) {
 	s.state, s.machine = stateActive, l.state
 	s.appender = newAppender(l.endOffset)
 	s.reloadPause = reloadPauseMin
-	s.log.Info("coordinator shard is active", "leader_epoch", s.leaderEpoch, "offset", l.endOffset)
+	s.log.Debug("coordinator shard is active", "leader_epoch", s.leaderEpoch, "offset", l.endOffset)
 	s.apply(s.machine.Loaded(now), now, 0)
 }
 
@@ -78,5 +78,5 @@ func (s *shard[S]) unload(to shardState, err error) {
 	s.machine.Unloaded(err)
 	var none S
 	s.machine = none
-	s.log.Info("coordinator shard unloaded", "leader_epoch", s.leaderEpoch, "state", to.String())
+	s.log.Debug("coordinator shard unloaded", "leader_epoch", s.leaderEpoch, "state", to.String())
 }

@@ -123,7 +123,7 @@ func (s *Server) startBroker(ctx context.Context) error {
 	cfg := s.state.config()
 	s.life = newLifecycle()
 	s.replicas = replica.New(replica.Config{
-		BrokerID: s.nodeID, Storage: s.storage, FS: s.opts.FS, Metadata: s.store, LogConfig: s.state.topicLogConfig,
+		BrokerID: s.nodeID, Storage: s.storage, Metadata: s.store, LogConfig: s.state.topicLogConfig,
 		ReplicaLagTimeMax: cfg.Replica.LagTimeMax, CheckpointInterval: cfg.Replica.HWCheckpointInterval, FetchSessionSlots: cfg.Replica.FetchSessions,
 		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, Leadership: (*leaderships)(s), Logger: s.opts.Loggers.Logger("kafka.cluster"),
 	})
