@@ -46,6 +46,9 @@ func (l *Log) appendLeaderLocked(p *prepared, leaderEpoch int32, cfg *LogConfig,
 	if l.mu.closed {
 		return AppendInfo{}, ErrClosed
 	}
+	if latest := l.LatestEpoch(); leaderEpoch < latest {
+		return AppendInfo{}, fmt.Errorf("append to %s in leader epoch %d after %d: %w", l.tp, leaderEpoch, latest, kerr.FencedLeaderEpoch)
+	}
 	first := l.logEndOffset.Load()
 	info := AppendInfo{FirstOffset: first, LogAppendTime: batch.NoTimestamp, MaxTimestamp: batch.NoTimestamp, OffsetOfMaxTimestamp: -1}
 	if cfg.TimestampType == batch.LogAppendTime {

@@ -44,8 +44,10 @@ const noBrokerEpoch int64 = -1
 // openLogDir makes the directory if it must, locks it and checks whose it is.
 func openLogDir(fsys vfs.FS, path string, cfg *ManagerConfig) (*logDir, error) {
 	d := &logDir{path: path, brokerEpoch: noBrokerEpoch}
-	if err := fsys.MkdirAll(path); err != nil {
-		return nil, fmt.Errorf("log directory %s: %w", path, err)
+	if _, err := fsys.Stat(path); isNotExist(err) {
+		if err := errors.Join(fsys.MkdirAll(path), fsys.SyncDir(vfs.Dir(path))); err != nil {
+			return nil, fmt.Errorf("log directory %s: %w", path, err)
+		}
 	}
 	lock, err := fsys.Lock(vfs.Join(path, lockFileName), fmt.Sprintf("pid %d", os.Getpid()))
 	if err != nil {

@@ -102,9 +102,13 @@ func (m *Manager) loadDir(ctx context.Context, d *logDir) error {
 			m.logger.Warn("directory of a log that was not the broker's is left alone; remove it when you don't need it", "path", path)
 		default:
 			count++
+			recoveryPoint, known := recoveryPoints[tp]
+			if !known {
+				recoveryPoint = -1
+			}
 			work <- LogOptions{
 				FS: m.fsys, Dir: path, TopicPartition: tp, Config: m.configFor(tp.Topic), Logger: m.logger, trash: m.trash,
-				LogStartOffset: startOffsets[tp], RecoveryPoint: recoveryPoints[tp], CleanShutdown: d.wasClean,
+				LogStartOffset: startOffsets[tp], RecoveryPoint: recoveryPoint, CleanShutdown: d.wasClean,
 				OnFailure: func(err error) { m.failDir(d, err) },
 			}
 		}

@@ -129,6 +129,42 @@ func (l *Log) openEpochs() (*leaderEpochCache, error) {
 	return c, l.fsys.Remove(damaged.Path)
 }
 
+// epochsMissing tells whether the cache does not reach back to the log's start: its file was damaged, or the log's start was moved and a
+// crash came before that was durable.
+func (l *Log) epochsMissing(all []*Segment) (bool, error) {
+	if l.epochsLost || len(all) == 0 {
+		return l.epochsLost, nil
+	}
+	start := l.logStartOffset.Load()
+	earliest, ok := l.epochs.earliest()
+	if !ok || earliest.StartOffset <= start {
+		return false, nil
+	}
+	seg := all[max(floorSegment(all, start), 0)]
+	at, err := seg.scanFor(start, 0)
+	if err != nil || at.size < batch.HeaderSize {
+		var damaged *CorruptionError
+		if errors.As(err, &damaged) {
+			return false, nil // recovery will cut it
+		}
+		return false, err
+	}
+	head := make([]byte, batch.HeaderSize)
+	if _, err := seg.file.ReadAt(head, at.position); err != nil {
+		if err == io.EOF { //nolint:errorlint // ReadAt returns it as it is
+			return false, nil // torn: recovery will cut it
+		}
+		return false, err
+	}
+	_, magic, err := batch.Peek(head)
+	missing := err == nil && magic == batch.MagicV2 && batch.Batch(head).PartitionLeaderEpoch() >= 0 &&
+		batch.Batch(head).PartitionLeaderEpoch() <= earliest.LeaderEpoch
+	if missing {
+		l.epochs.entries = nil
+	}
+	return missing, nil
+}
+
 // rebuildEpochs reads the leader epochs from the headers of all batches.
 func (l *Log) rebuildEpochs(all []*Segment) error {
 	for _, seg := range all {
@@ -201,8 +237,12 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 	if firstUnsafe < len(all) {
 		end = all[firstUnsafe].baseOffset
 	}
-	if l.epochsLost {
-		if err := l.rebuildEpochs(all[:firstUnsafe]); err != nil {
+	lost, err := l.epochsMissing(all)
+	if err != nil {
+		return err
+	}
+	if lost {
+		if err := l.rebuildEpochs(all); err != nil {
 			return err
 		}
 	}
@@ -218,6 +258,11 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 			return err
 		}
 		end = all[i].nextOffset
+		if whole && i+1 < len(all) && l.gapIsDamage(opts, all[i]) && end < all[i+1].baseOffset {
+			whole = false
+			l.logger.Warn("records between two segments are missing; the later segments are dropped", "topic", l.tp.Topic, "partition", l.tp.Partition,
+				"from_offset", end, "to_offset", all[i+1].baseOffset)
+		}
 		if !whole && i+1 < len(all) {
 			if err := l.dropSegments(all[i+1:]); err != nil {
 				return err
@@ -227,6 +272,16 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 		}
 	}
 	return l.finishOpenLocked(opts, end, now)
+}
+
+// gapIsDamage tells what it means if a segment that was not known to be on the disk ends before the next begins. After a power failure the
+// name of the next may have survived, but not the records before it. In a compacted topic a gap is normal, which is why rollLocked
+// syncs there before it makes the next segment. If nobody knows what was synced, only an empty segment is proof enough.
+func (l *Log) gapIsDamage(opts *LogOptions, seg *Segment) bool {
+	if l.cfg.Load().Compact {
+		return false
+	}
+	return opts.RecoveryPoint >= 0 || seg.size.Load() == 0
 }
 
 // finishOpenLocked makes the last segment active and publishes the offsets.

@@ -65,6 +65,13 @@ func (l *Log) rollLocked(base, now int64) (*Segment, error) {
 		// Nothing was ever written to it, but it can't take what comes: there is nothing to keep.
 		return nil, l.fail(fmt.Errorf("segment %s is empty and can't be appended to", old.path(logSuffix)))
 	}
+	if l.cfg.Load().Compact {
+		// Recovery can't tell a gap that compaction made from records that a power failure took, so here they have to be on the disk
+		// before the next segment is. That holds up appends for an fsync, but compacted topics are not the busy ones.
+		if err := old.file.SyncData(); err != nil {
+			return nil, l.fail(err)
+		}
+	}
 	seg, err := createSegment(l.fsys, l.Dir(), base, "", now)
 	if err == nil {
 		err = seg.startTail(base)

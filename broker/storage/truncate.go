@@ -41,10 +41,17 @@ func (l *Log) TruncateTo(offset int64) (bool, error) {
 	if err := l.discardSegments(all[last+1:]); err != nil {
 		return true, l.fail(err)
 	}
+	// Durable step by step, from the end: else a crash could bring back the later segments behind a shorter one, or old records behind
+	// those that are appended next.
+	if last+1 < len(all) {
+		if err := l.fsys.SyncDir(l.Dir()); err != nil {
+			return true, l.fail(err)
+		}
+	}
 	if err := l.truncateActive(kept[last], offset); err != nil {
 		return true, l.fail(fmt.Errorf("truncate %s to %d: %w", l.tp, offset, err))
 	}
-	if err := l.epochs.truncateFromEnd(offset); err != nil {
+	if err := errors.Join(l.epochs.truncateFromEnd(offset), l.epochs.sync()); err != nil {
 		return true, l.fail(err)
 	}
 	return true, l.failIf(l.reloadProducersLocked(offset))
@@ -89,8 +96,10 @@ func (l *Log) truncateActive(seg *Segment, offset int64) error {
 	if err := seg.file.Truncate(at.position); err != nil {
 		return err
 	}
+	if err := seg.file.Sync(); err != nil {
+		return err
+	}
 	seg.size.Store(at.position)
-	seg.dataDirty.Store(true)
 	seg.indexDirty.Store(true)
 	seg.bytesSinceIndexEntry = 0
 	if at.position == 0 {
@@ -138,6 +147,9 @@ func (l *Log) truncateFullyLocked(offset int64) error {
 	l.logEndOffset.Store(offset)
 	// The old segments go first: the new one may have the name of one of them.
 	if err := l.discardSegments(old); err != nil {
+		return l.fail(err)
+	}
+	if err := l.fsys.SyncDir(l.Dir()); err != nil {
 		return l.fail(err)
 	}
 	seg, err := createSegment(l.fsys, l.Dir(), offset, "", nowMs())

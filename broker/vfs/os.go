@@ -11,8 +11,10 @@ func OS() FS { return osFS{} }
 
 type osFS struct{}
 
-func (osFS) Open(name string) (File, error)   { return wrapOS(openFile(name, os.O_RDONLY, 0)) }
-func (osFS) Create(name string) (File, error) { return wrapOS(openFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)) }
+func (osFS) Open(name string) (File, error) { return wrapOS(openFile(name, os.O_RDONLY, 0)) }
+func (osFS) Create(name string) (File, error) {
+	return wrapOS(openFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644))
+}
 func (osFS) OpenReadWrite(name string) (File, error) {
 	return wrapOS(openFile(name, os.O_RDWR|os.O_CREATE, 0o644))
 }
