@@ -40,7 +40,9 @@ func (testSchema) Validate(res metadata.ConfigResource, values map[string]string
 	return nil
 }
 
-func (testSchema) IsList(_ metadata.ConfigResourceType, key string) bool { return key == "cleanup.policy" }
+func (testSchema) IsList(_ metadata.ConfigResourceType, key string) bool {
+	return key == "cleanup.policy"
+}
 
 func (testSchema) Default(_ metadata.ConfigResourceType, key string) (string, bool) {
 	value, ok := testDefaults[key]

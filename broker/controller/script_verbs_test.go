@@ -429,4 +429,3 @@ func splitInts(t *testing.T, list string) []int32 {
 	}
 	return out
 }
-
