@@ -204,6 +204,6 @@ func copyChunk(log, future *storage.Log, buf *[]byte, end int64) error {
 	if *buf, err = records.Bytes((*buf)[:0]); err != nil {
 		return err
 	}
-	_, err = future.AppendAsFollower(*buf, log.LatestEpoch())
+	_, err = appendCopied(future, *buf, log.LatestEpoch())
 	return err
 }
