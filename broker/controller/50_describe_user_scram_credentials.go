@@ -30,6 +30,7 @@ func DescribeUserScramCredentials(image *metadata.Image, req *kmsg.DescribeUserS
 	}
 	slices.Sort(users)
 	resp := responseTo[*kmsg.DescribeUserSCRAMCredentialsResponse](req)
+	resp.ErrorMessage = kmsg.StringPtr("") // as Apache Kafka has it: empty, not null
 	for _, user := range users {
 		row := kmsg.NewDescribeUserSCRAMCredentialsResponseResult()
 		row.User = user
@@ -44,7 +45,7 @@ func DescribeUserScramCredentials(image *metadata.Image, req *kmsg.DescribeUserS
 			slices.SortFunc(known, func(a, b kmsg.DescribeUserSCRAMCredentialsResponseResultCredentialInfo) int {
 				return int(a.Mechanism) - int(b.Mechanism)
 			})
-			row.CredentialInfos = known
+			row.CredentialInfos, row.ErrorMessage = known, kmsg.StringPtr("")
 		}
 		resp.Results = append(resp.Results, row)
 	}
