@@ -95,3 +95,19 @@ func commaList[T any](list []T) string {
 	}
 	return strings.Join(parts, ",")
 }
+
+// untilCoordinated repeats a question while the coordinator that has to answer it is being found or is loading, which takes a
+// moment after the first request of a cluster's life and after a failover.
+func untilCoordinated(ctx context.Context, ask func() error) error {
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
+		err := ask()
+		if !errors.Is(err, kerr.CoordinatorNotAvailable) && !errors.Is(err, kerr.CoordinatorLoadInProgress) && !errors.Is(err, kerr.NotCoordinator) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}

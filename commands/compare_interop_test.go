@@ -81,6 +81,7 @@ func recordAll(t *testing.T, lab, path, bootstrap string) {
 	dir := t.TempDir()
 	all := readComparisons(t, path)
 	for _, c := range all {
+		c.setUp(t, bootstrap)
 		words := c.prepare(t, dir, bootstrap)
 		var out, errOut bytes.Buffer
 		cmd := exec.CommandContext(t.Context(), lab, words...)

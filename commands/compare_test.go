@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,12 +26,29 @@ import (
 //
 // Where kgo differs on purpose, a line "# kgo: reason" is followed after the original's answer by kgo's own, marked ko|, ke|
 // and k=. The files are recorded by `go test -tags interop -run TestCompareWithApache -record ./commands`.
+//
+// "# kgo-exit N: reason" says that only the exit code differs. A line "! ..." is run by Apache Kafka's tool before the next
+// command, to prepare something.
 type comparison struct {
-	head   []string // comments and files above the command
+	head   []string // comments, files and preparations above the command
 	line   string
 	want   answer
 	differ *answer // kgo's own answer
 	sorted bool
+}
+
+// expected is what kgo shall answer.
+func (c *comparison) expected() answer {
+	if c.differ != nil {
+		return *c.differ
+	}
+	want := c.want
+	for _, l := range c.head {
+		if rest, ok := strings.CutPrefix(l, "# kgo-exit "); ok {
+			fmt.Sscan(rest, &want.code)
+		}
+	}
+	return want
 }
 
 // answer is what a command prints, and its exit code.
@@ -69,11 +88,11 @@ func readComparisons(t *testing.T, path string) []*comparison {
 		switch {
 		case strings.HasPrefix(line, "$ "):
 			c = &comparison{head: head, line: line[2:], sorted: slices.Contains(head, "# sorted")}
-			if slices.ContainsFunc(head, func(l string) bool { return strings.HasPrefix(l, "# kgo:") }) {
+			if slices.ContainsFunc(head, func(l string) bool { return strings.HasPrefix(l, "# kgo: ") }) {
 				c.differ = &answer{}
 			}
 			all, head = append(all, c), nil
-		case strings.HasPrefix(line, "#"), strings.HasPrefix(line, "f|"):
+		case strings.HasPrefix(line, "#"), strings.HasPrefix(line, "f|"), strings.HasPrefix(line, "! "):
 			head = append(head, line)
 		case c == nil || line == "":
 		case strings.HasPrefix(line, "o|"):
@@ -110,7 +129,27 @@ func (c *comparison) prepare(t *testing.T, dir, bootstrap string) []string {
 			t.Fatal(err)
 		}
 	}
-	return splitWords(strings.NewReplacer("$B", bootstrap, "$DIR", dir).Replace(c.line))
+	return splitWords(strings.NewReplacer("$B", bootstrap, "$C", controllerOf(bootstrap), "$DIR", dir).Replace(c.line))
+}
+
+// controllerOf is the address of the controller beside the broker: its port is 1000 higher.
+func controllerOf(bootstrap string) string {
+	host, port, _ := strings.Cut(bootstrap, ":")
+	n, _ := strconv.Atoi(port)
+	return fmt.Sprintf("%s:%d", host, n+1000)
+}
+
+// setUp runs the preparations above a command.
+func (c *comparison) setUp(t *testing.T, bootstrap string) {
+	t.Helper()
+	for _, l := range c.head {
+		if rest, ok := strings.CutPrefix(l, "! "); ok {
+			cmd := exec.CommandContext(t.Context(), os.Getenv("KAFKA_LAB_CMD"), splitWords(strings.ReplaceAll(rest, "$B", bootstrap))...)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v\n%s", l, err, out)
+			}
+		}
+	}
 }
 
 // splitWords splits as a shell does, knowing single and double quotes only.
@@ -145,9 +184,11 @@ func splitWords(line string) []string {
 }
 
 var (
-	logLine   = regexp.MustCompile(`^\[\d{4}-\d\d-\d\d .*\] (ERROR|WARN|INFO) |^\[main\] |^\[.*\] (ERROR|WARN|INFO) `)
+	logLine   = regexp.MustCompile(`^\[\d{4}-\d\d-\d\d .*\] (ERROR|WARN|INFO) |^\[main\] |^\[.*\] (ERROR|WARN|INFO) |^WARN `)
 	stackLine = regexp.MustCompile(`^\s+at |^Caused by: |^\s+\.\.\. \d+ more|^\s+Suppressed: |^ \((org|kafka)\.[\w.$]+\)$`)
 	exception = regexp.MustCompile(`^(Exception in thread "\w+" )?((java|org|kafka|joptsimple)\.[\w.$]*(Exception|Error))(: |$)`)
+	dataDir   = regexp.MustCompile(`"logDir":"[^"]*"`)
+	choices   = regexp.MustCompile(`^(Option .* takes .*options|.*Valid \w+ are): `)
 	masks     = []struct {
 		re   *regexp.Regexp
 		with string
@@ -166,6 +207,10 @@ func normalise(out, errOut, bootstrap, dir string, code int, sorted bool) answer
 		text = strings.ReplaceAll(strings.ReplaceAll(text, bootstrap, "$B"), dir, "$DIR")
 		_, port, _ := strings.Cut(bootstrap, ":")
 		text = strings.ReplaceAll(text, "localhost:"+port, "$B")
+		_, controller, _ := strings.Cut(controllerOf(bootstrap), ":")
+		text = strings.ReplaceAll(strings.ReplaceAll(text, controllerOf(bootstrap), "$C"), " "+controller, " $C_PORT")
+		text = strings.ReplaceAll(text, " "+port, " $PORT")
+		text = dataDir.ReplaceAllString(text, `"logDir":"<LOG_DIR>"`)
 		for _, m := range masks {
 			text = m.re.ReplaceAllString(text, m.with)
 		}
@@ -175,6 +220,14 @@ func normalise(out, errOut, bootstrap, dir string, code int, sorted bool) answer
 			line = strings.TrimSuffix(line, "\n")
 			if strings.HasPrefix(line, "Option ") && strings.Contains(line, " Description ") {
 				return append(lines, "<OPTION_TABLE>")
+			}
+			if strings.Contains(line, "following scenarios: ") {
+				line = line[:strings.Index(line, "scenarios: ")]
+			}
+			if choices.MatchString(line) { // listed in the order of a hash set that differs from run to run
+				names := strings.Split(line[strings.Index(line, ": ")+2:], ", ")
+				slices.Sort(names)
+				line = line[:strings.Index(line, ": ")+2] + strings.Join(names, ", ")
 			}
 			if noise {
 				if logLine.MatchString(line) || stackLine.MatchString(line) || strings.HasPrefix(line, "Did you mean --") {
@@ -228,10 +281,8 @@ func compareAll(t *testing.T, path, bootstrap string) {
 	dir := t.TempDir()
 	for _, c := range readComparisons(t, path) {
 		words := c.prepare(t, dir, bootstrap)
-		want := c.want
-		if c.differ != nil {
-			want = *c.differ
-		}
+		c.setUp(t, bootstrap)
+		want := c.expected()
 		out, errOut, code := runKgo(words)
 		got := normalise(out, errOut, bootstrap, dir, code, c.sorted)
 		// A broker may learn of a change a moment after the controller has confirmed it.

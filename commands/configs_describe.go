@@ -344,6 +344,7 @@ func (o *configsOptions) credentials(ctx context.Context, cl *client.Client) ([]
 			return nil, d.Err
 		}
 		v := quotaView{Entity: []quotaEntityView{{"user", &d.User}}}
+		slices.SortFunc(d.CredInfos, func(a, b kadm.CredInfo) int { return int(a.Mechanism) - int(b.Mechanism) })
 		for _, c := range d.CredInfos {
 			name := "SCRAM-SHA-256"
 			if c.Mechanism == kadm.ScramSha512 {

@@ -40,6 +40,12 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newServerCmd(f, nil),
 		newTopicsCmd(f, nil),
 		newConfigsCmd(f, nil),
+		newConsumerGroupsCmd(f, nil),
+		newGetOffsetsCmd(f, nil),
+		newDeleteRecordsCmd(f, nil),
+		newLogDirsCmd(f, nil),
+		newBrokerAPIVersionsCmd(f, nil),
+		newClusterCmd(f, nil),
 	)
 	root.SetHelpCommandGroupID(groupCluster)
 	root.SetCompletionCommandGroupID(groupCluster)

@@ -23,6 +23,8 @@ type tool struct {
 	extras               []opt.Option // kgo's own options; see extraOutput and its neighbours
 	// plainErrors marks the tools that answer a parse error with the error alone, not with the option table.
 	plainErrors bool
+	// parsePrefix stands before the parse errors that are printed alone.
+	parsePrefix string
 	// unlimited marks tools that run until they are told to stop: --timeout does not end them.
 	unlimited bool
 	// helpWhenBare makes a usage-line tool print its help when it gets no arguments.
@@ -186,7 +188,7 @@ func (f *Factory) parseFailed(t *tool, spec *opt.Spec, err error) error {
 	}
 	var gone *opt.GoneError
 	if t.plainErrors || errors.As(err, &gone) {
-		fmt.Fprintln(f.IO.ErrOut, text)
+		fmt.Fprintln(f.IO.ErrOut, t.parsePrefix+text)
 		return ErrSilent
 	}
 	return f.usage(spec, text)

@@ -1,0 +1,173 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/commands/client"
+)
+
+func (o *consumerGroupsOptions) deleteGroups(ctx context.Context, cl *client.Client) error {
+	groups, err := o.selected(ctx, cl)
+	if err != nil {
+		return err
+	}
+	if !o.Yes && len(groups) > 0 {
+		if err := confirm(o.IO, fmt.Sprintf("Delete %s and the committed offsets?", quantity(len(groups), "group", groups))); err != nil {
+			return err
+		}
+	}
+	req := kmsg.NewPtrDeleteGroupsRequest()
+	req.Groups = groups
+	var deleted, failed []string
+	for _, shard := range cl.RequestSharded(ctx, req) {
+		if shard.Err != nil {
+			return shard.Err
+		}
+		for _, g := range shard.Resp.(*kmsg.DeleteGroupsResponse).Groups {
+			if err := serverError(g.ErrorCode, nil); err != nil {
+				failed = append(failed, fmt.Sprintf("* Group '%s' could not be deleted due to: %s", g.Group, javaError(err)))
+			} else {
+				deleted = append(deleted, "'"+g.Group+"'")
+			}
+		}
+	}
+	slices.Sort(deleted)
+	slices.Sort(failed)
+	if len(failed) == 0 {
+		fmt.Fprintf(o.IO.Out, "Deletion of requested consumer groups (%s) was successful.\n", strings.Join(deleted, ", "))
+		return nil
+	}
+	fmt.Fprintf(o.IO.Out, "\nError: Deletion of some consumer groups failed:\n%s\n", strings.Join(failed, "\n"))
+	if len(deleted) > 0 {
+		fmt.Fprintf(o.IO.Out, "\nThese consumer groups were deleted successfully: %s\n", strings.Join(deleted, ", "))
+	}
+	return ErrSilent
+}
+
+// deletedOffsetView is one partition of kgo consumer-groups --delete-offsets; an empty error means success.
+type deletedOffsetView struct {
+	Topic     string `json:"topic"`
+	Partition *int32 `json:"partition"`
+	Error     string `json:"error"`
+}
+
+func (o *consumerGroupsOptions) deleteOffsets(ctx context.Context, cl *client.Client) error {
+	group := o.Groups[0]
+	views, set, err := o.offsetsToDelete(ctx, cl)
+	if err != nil {
+		return err
+	}
+	var topLevel error
+	if len(set) > 0 {
+		results, err := cl.Admin.DeleteOffsets(ctx, group, set)
+		if err != nil && !isGroupError(err) {
+			return err
+		}
+		topLevel = err
+		for _, topic := range set.Sorted() {
+			for _, p := range topic.Partitions {
+				v := deletedOffsetView{Topic: topic.Topic, Partition: &p}
+				if err := topLevel; err != nil {
+					v.Error = javaError(err)
+				} else if err, ok := results.Lookup(topic.Topic, p); ok && err != nil {
+					v.Error = javaError(err)
+				}
+				views = append(views, v)
+			}
+		}
+	}
+	failed := slices.ContainsFunc(views, func(v deletedOffsetView) bool { return v.Error != "" })
+	partly := slices.ContainsFunc(views, func(v deletedOffsetView) bool { return v.Error != "" && v.Partition != nil })
+	err = o.Output.write(o.IO.Out, views, func(w io.Writer) error {
+		switch {
+		case topLevel != nil:
+			var kind *kerr.Error
+			errors.As(topLevel, &kind)
+			fmt.Fprintf(w, "\nError: %s\n", kind.Description)
+		case partly:
+			fmt.Fprintln(w, "\nError: Encountered some partition-level error, see the follow-up details.")
+		default:
+			fmt.Fprintf(w, "Request succeeded for deleting offsets from group %s.\n", group)
+		}
+		fmt.Fprintf(w, "\n%-15s %-10s %-15s", "TOPIC", "PARTITION", "STATUS")
+		for _, v := range views {
+			status := "Successful"
+			if v.Error != "" {
+				status = "Error: " + v.Error
+			}
+			fmt.Fprintf(w, "\n%-15s %-10s %-15s", v.Topic, number(v.Partition), status)
+		}
+		fmt.Fprintln(w)
+		return nil
+	})
+	if err == nil && failed {
+		return ErrSilent
+	}
+	return err
+}
+
+func isGroupError(err error) bool {
+	var kind *kerr.Error
+	return errors.As(err, &kind)
+}
+
+// offsetsToDelete lists the partitions behind --topic, and the topics that do not exist.
+func (o *consumerGroupsOptions) offsetsToDelete(ctx context.Context, cl *client.Client) ([]deletedOffsetView, kadm.TopicsSet, error) {
+	views := []deletedOffsetView{}
+	set := make(kadm.TopicsSet)
+	var whole []string
+	for _, t := range o.Topics {
+		name, partitions, err := parseTopicPartitions(t)
+		if err != nil {
+			return nil, nil, err
+		}
+		if partitions == nil {
+			whole = append(whole, name)
+		}
+		for _, p := range partitions {
+			set.Add(name, p)
+		}
+	}
+	if len(whole) == 0 {
+		return views, set, nil
+	}
+	details, err := cl.Admin.ListTopicsWithInternal(ctx, whole...)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, t := range details.Sorted() {
+		if t.Err != nil {
+			views = append(views, deletedOffsetView{Topic: t.Topic, Error: javaError(t.Err)})
+		}
+		for _, p := range t.Partitions.Numbers() {
+			set.Add(t.Topic, p)
+		}
+	}
+	return views, set, nil
+}
+
+// parseTopicPartitions reads NAME or NAME:0,1,2; nil stands for all partitions.
+func parseTopicPartitions(text string) (topic string, partitions []int32, err error) {
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 {
+		return text, nil, nil
+	}
+	for p := range strings.SplitSeq(text[i+1:], ",") {
+		n, err := strconv.ParseInt(strings.TrimSpace(p), 10, 32)
+		if err != nil {
+			return "", nil, fmt.Errorf("For input string: \"%s\"", p)
+		}
+		partitions = append(partitions, int32(n))
+	}
+	return text[:i], partitions, nil
+}
