@@ -38,14 +38,17 @@ type diskLog struct {
 	voters    voterHistory
 	snapshots []snapshotMeta // oldest first
 	state     electionState
+	applied   uint64          // the last entry that the state machine has
 	recent    []*raftpb.Entry // the newest entries, contiguous up to index.last()
 	recentLen int             // their bytes
+
+	snapshotWanted bool // a follower needs a newer snapshot than there is
 }
 
 // openDiskLog opens the log in its directory and rebuilds the map from entries to offsets.
 func openDiskLog(ctx context.Context, cfg *Config) (*diskLog, error) {
 	l := &diskLog{fs: cfg.FS, dir: vfs.Join(cfg.Dir, Topic+"-0"), logger: cfg.Logger}
-	if err := l.fs.MkdirAll(l.dir); err != nil {
+	if err := makeDir(l.fs, cfg.Dir, l.dir); err != nil {
 		return nil, err
 	}
 	if err := l.readSnapshotHeaders(); err != nil {
@@ -71,6 +74,20 @@ func openDiskLog(ctx context.Context, cfg *Config) (*diskLog, error) {
 		return nil, errors.Join(err, l.log.Close())
 	}
 	return l, nil
+}
+
+// makeDir makes the log's directory. Its name and its parent's have to be durable before anything in it can be.
+func makeDir(fsys vfs.FS, parent, dir string) error {
+	if _, err := fsys.Stat(dir); err == nil {
+		return nil
+	}
+	if err := fsys.MkdirAll(dir); err != nil {
+		return err
+	}
+	if err := fsys.SyncDir(parent); err != nil {
+		return err
+	}
+	return fsys.SyncDir(vfs.Dir(parent))
 }
 
 func (l *diskLog) readSnapshotHeaders() error {
@@ -191,7 +208,6 @@ func (l *diskLog) alignStart(batches []recovered) ([]recovered, error) {
 		if s.id.EndOffset < start {
 			continue
 		}
-		l.log.SetHighWatermark(s.id.EndOffset)
 		if err := l.log.IncrementLogStartOffset(s.id.EndOffset); err != nil {
 			return nil, err
 		}
@@ -464,10 +480,12 @@ func (l *diskLog) LastIndex() (uint64, error) { return l.index.last(), nil }
 // FirstIndex is the first entry of the log.
 func (l *diskLog) FirstIndex() (uint64, error) { return l.index.first(), nil }
 
-// Snapshot describes the newest snapshot. Its content is read when the message goes out.
+// Snapshot describes the newest snapshot. Its content is read when the message goes out. A snapshot from before the last change of voters won't do: a
+// voter that isn't a member in it refuses it. Then a new one is made, and raft asks again.
 func (l *diskLog) Snapshot() (*raftpb.Snapshot, error) {
 	newest := l.newest()
-	if newest.id.IsZero() {
+	if newest.id.IsZero() || l.voters.at(l.applied).index > newest.entries {
+		l.snapshotWanted = true
 		return nil, raft.ErrSnapshotTemporarilyUnavailable
 	}
 	return &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{

@@ -77,4 +77,3 @@ func TestApacheKafkaReadsLogAndSnapshots(t *testing.T) {
 		t.Log(out)
 	}
 }
-

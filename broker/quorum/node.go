@@ -198,7 +198,7 @@ func (n *Node) maybeSnapshot() error {
 func (n *Node) publish() {
 	r := n.replica
 	old := n.view.Load()
-	v := &view{leader: r.leader, leaderEpoch: r.leaderEpoch, highWatermark: r.log.log.HighWatermark(), voters: r.log.voters.at(r.applied).voters}
+	v := &view{leader: r.leader, leaderEpoch: r.leaderEpoch, highWatermark: r.log.log.HighWatermark(), voters: r.log.voters.at(r.log.applied).voters}
 	if old != nil && old.leader == v.leader && old.leaderEpoch == v.leaderEpoch && old.highWatermark == v.highWatermark &&
 		sameVoters(old.voters, v.voters) && len(old.snapshots) == len(r.log.snapshots) && lastID(old.snapshots) == r.log.newest().id {
 		return

@@ -32,7 +32,6 @@ type Replica struct {
 	pending       []*proposal // uncommitted, in the order of their entries
 	pendingVoters bool        // one of them changes the voters
 	granted       map[uint64][]ident.BrokerID
-	applied       uint64
 	appliedAt     int64     // timestamp of the last applied batch
 	snapshotFrom  int64     // offset of the newest snapshot or of the one being written
 	bytesSince    int64     // bytes applied since then
@@ -64,7 +63,7 @@ func OpenReplica(ctx context.Context, cfg Config, sm StateMachine, now time.Time
 		return nil, errors.Join(err, r.log.close())
 	}
 	r.raft, err = raft.NewRawNode(&raft.Config{
-		ID: raftID(cfg.NodeID), ElectionTick: cfg.electionTicks(), HeartbeatTick: 1, Storage: r.log, Applied: r.applied,
+		ID: raftID(cfg.NodeID), ElectionTick: cfg.electionTicks(), HeartbeatTick: 1, Storage: r.log, Applied: r.log.applied,
 		MaxSizePerMsg: maxMessageBytes, MaxInflightMsgs: maxInflightMessages, MaxUncommittedEntriesSize: uint64(cfg.MaxUncommittedBytes),
 		CheckQuorum: true, PreVote: true, DisableProposalForwarding: true, StepDownOnRemoval: true, Logger: raftLogger{cfg.Logger},
 	})
@@ -76,7 +75,7 @@ func OpenReplica(ctx context.Context, cfg Config, sm StateMachine, now time.Time
 
 func (r *Replica) restore() error {
 	newest := r.log.newest()
-	r.applied = max(newest.entries, r.log.index.prev)
+	r.log.applied = max(newest.entries, r.log.index.prev)
 	r.snapshotFrom = newest.id.EndOffset
 	if newest.id.IsZero() {
 		return nil
@@ -94,7 +93,7 @@ func (r *Replica) CampaignAtOnce() error { return r.guard(r.raft.Campaign) }
 
 // IsOnlyVoter reports whether this node alone decides.
 func (r *Replica) IsOnlyVoter() bool {
-	voters := r.log.voters.at(r.applied).voters
+	voters := r.log.voters.at(r.log.applied).voters
 	return len(voters) == 1 && voters[0].ID == r.cfg.NodeID
 }
 
@@ -286,7 +285,37 @@ func (r *Replica) Close() error {
 	var err error
 	if r.failed == nil {
 		r.failed = ErrClosed
-		err = r.log.saveState(r.log.state, r.applied) // a clean stop is the time to note how far everything is committed
+		err = r.log.saveState(r.log.state, r.log.applied) // a clean stop is the time to note how far everything is committed
 	}
 	return errors.Join(err, r.log.close())
+}
+
+// State is what a replica knows about itself and its quorum.
+type State struct {
+	Leader         ident.BrokerID // as the state machine was told
+	LeaderEpoch    int32
+	HighWatermark  int64
+	LogStartOffset int64
+	LogEndOffset   int64
+	AppliedOffset  int64 // the offset after the last applied batch
+	Voters         []Voter
+}
+
+// State reports the replica's state.
+func (r *Replica) State() State {
+	return State{
+		Leader: r.leader, LeaderEpoch: r.leaderEpoch,
+		HighWatermark: r.log.log.HighWatermark(), LogStartOffset: r.log.log.LogStartOffset(), LogEndOffset: r.log.index.endOffset,
+		AppliedOffset: r.log.index.nextOffset(r.log.applied), Voters: r.log.voters.at(r.log.applied).voters,
+	}
+}
+
+// ReadLog returns the log's bytes from the batch at offset on, at least that batch.
+func (r *Replica) ReadLog(offset int64, maxBytes int) ([]byte, error) {
+	return r.log.read(offset, maxBytes)
+}
+
+// NewBatch makes the batch of a proposal.
+func NewBatch(timestampMs int64, records [][]byte) (batch.Batch, error) {
+	return buildBatch(timestampMs, records)
 }

@@ -30,7 +30,6 @@ func (r *Replica) Process(now time.Time) error {
 // node. Only the leader's appends go out first, to be written there while they are written here.
 func (r *Replica) processOne(now time.Time) error {
 	rd := r.raft.Ready()
-	r.noticeLeader()
 	r.matchProposals(rd.Entries)
 	early, late := splitMessages(rd.Messages)
 	leaderChange, err := r.leaderChangeFor(rd.Entries, now)
@@ -46,6 +45,7 @@ func (r *Replica) processOne(now time.Time) error {
 	if err := r.saveVote(rd.HardState); err != nil {
 		return err
 	}
+	r.noticeLeader() // not before the epoch is durable: it must not go back after a crash
 	if len(rd.Entries) > 0 {
 		term := r.raft.BasicStatus().GetTerm()
 		if err := r.log.appendEntries(rd.Entries, term, func() (batch.Batch, error) { return leaderChange, nil }); err != nil {
@@ -59,7 +59,6 @@ func (r *Replica) processOne(now time.Time) error {
 		}
 	}
 	r.raft.Advance(rd)
-	r.noticeLeader()
 	return nil
 }
 
@@ -172,7 +171,7 @@ func (r *Replica) saveVote(hs *raftpb.HardState) error {
 		return nil
 	}
 	invariants.Must(state.LeaderEpoch >= r.log.state.LeaderEpoch, "leader epoch %d after %d", state.LeaderEpoch, r.log.state.LeaderEpoch)
-	return r.log.saveState(state, r.applied)
+	return r.log.saveState(state, r.log.applied)
 }
 
 // installSnapshot replaces everything by what the leader sent to a follower too far behind for its log.
@@ -185,7 +184,7 @@ func (r *Replica) installSnapshot(s *raftpb.Snapshot, now time.Time) error {
 		return err
 	}
 	meta := snapshot.meta
-	r.applied, r.appliedAt = meta.entries, meta.lastTimestamp
+	r.log.applied, r.appliedAt = meta.entries, meta.lastTimestamp
 	r.snapshotFrom, r.bytesSince, r.snapshotTime = meta.id.EndOffset, 0, now
 	r.log.log.SetHighWatermark(meta.id.EndOffset)
 	return nil
@@ -193,10 +192,10 @@ func (r *Replica) installSnapshot(s *raftpb.Snapshot, now time.Time) error {
 
 // apply hands one committed entry to the state machine and answers the proposal it came from.
 func (r *Replica) apply(e *raftpb.Entry) error {
-	if e.GetIndex() <= r.applied {
+	if e.GetIndex() <= r.log.applied {
 		return nil
 	}
-	invariants.Must(e.GetIndex() == r.applied+1, "applying entry %d after entry %d", e.GetIndex(), r.applied)
+	invariants.Must(e.GetIndex() == r.log.applied+1, "applying entry %d after entry %d", e.GetIndex(), r.log.applied)
 	stored, err := r.log.stored(e)
 	if err != nil {
 		return err
@@ -205,7 +204,7 @@ func (r *Replica) apply(e *raftpb.Entry) error {
 	if err != nil {
 		return err
 	}
-	r.applied, r.appliedAt = e.GetIndex(), b.MaxTimestamp()
+	r.log.applied, r.appliedAt = e.GetIndex(), b.MaxTimestamp()
 	r.bytesSince += int64(len(b))
 	r.log.log.SetHighWatermark(b.NextOffset())
 	switch {
@@ -214,7 +213,7 @@ func (r *Replica) apply(e *raftpb.Entry) error {
 		if err := proto.Unmarshal(stored.GetData(), &change); err != nil {
 			return err
 		}
-		if err := r.log.saveState(r.log.state, r.applied); err != nil {
+		if err := r.log.saveState(r.log.state, r.log.applied); err != nil {
 			return err
 		}
 		r.raft.ApplyConfChange(&change)
@@ -284,20 +283,20 @@ func (r *Replica) tellLeader(leader ident.BrokerID, epoch int32) {
 // SnapshotDue returns a job for a new snapshot when the log has grown enough since the last one, or enough time has passed, nil otherwise.
 // The caller runs it and gives it to FinishSnapshot; until then there is no other.
 func (r *Replica) SnapshotDue(now time.Time) *SnapshotJob {
-	if r.failed != nil || r.snapshotting || r.bytesSince == 0 || r.applied < r.log.index.first() {
+	if r.failed != nil || r.snapshotting || r.log.applied <= r.log.newest().entries {
 		return nil
 	}
 	byTime := r.cfg.SnapshotInterval > 0 && now.Sub(r.snapshotTime) >= r.cfg.SnapshotInterval
-	if r.bytesSince < r.cfg.SnapshotBytes && !byTime {
+	if r.bytesSince < r.cfg.SnapshotBytes && !byTime && !r.log.snapshotWanted {
 		return nil
 	}
 	write := r.sm.Snapshot()
 	if write == nil {
 		return nil
 	}
-	r.snapshotting = true
+	r.snapshotting, r.log.snapshotWanted = true, false
 	r.bytesSince, r.snapshotTime = 0, now
-	return r.log.newSnapshotJob(r.applied, r.appliedAt, write)
+	return r.log.newSnapshotJob(r.log.applied, r.appliedAt, write)
 }
 
 // FinishSnapshot takes note of a snapshot that was written, and drops old ones and the log before them as far as retention allows.
