@@ -7,7 +7,7 @@ LDFLAGS       := -s -w -X github.com/kgo-project/kgo/commands.version=$(VERSION)
 PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 export CGO_ENABLED ?= 0
 
-.PHONY: build test race lint tidy cross interop demo bench clean
+.PHONY: build test race sim lint tidy cross interop demo bench clean
 
 build: ## one static binary: bin/kgo
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/kgo
@@ -18,6 +18,9 @@ test: ## every test that needs nothing but Go, with the invariants' assertions o
 race: ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -tags invariants ./...
 
+sim: ## simulate the metadata quorum: SEED=n replays one history with a trace, RUNS=n tries that many
+	$(GO) test -tags invariants -count=1 -v -run TestSeeds ./broker/quorum/quorumsim -seed=$(or $(SEED),0) -runs=$(or $(RUNS),1000)
+
 lint: ## golangci-lint
 	$(GOLANGCI_LINT) run ./...
 
@@ -25,7 +28,7 @@ cross: ## every platform kgo is released for
 	@for p in $(PLATFORMS); do echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -trimpath -o /dev/null ./cmd/kgo || exit 1; done
 
 interop: build ## real clients against kgo: KGO_PYTHON names a python with confluent-kafka and kafka-python, KAFKA_LAB_CMD a launcher of Apache Kafka
-	$(GO) test -tags interop -count=1 -v -run Interop ./broker/brokertest/... ./commands/... ./broker/storage/...
+	$(GO) test -tags interop -count=1 -v -run Interop ./broker/brokertest/... ./commands/... ./broker/storage/... ./broker/quorum/...
 
 demo: build ## starts a cluster, creates a topic, produces, consumes, shows LAG, stops
 	@./testdata/demo.sh $(BIN)

@@ -29,7 +29,7 @@ func lab(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-func TestApacheKafkaReadsLogAndSnapshots(t *testing.T) {
+func TestInteropKafkaReadsLogAndSnapshots(t *testing.T) {
 	lab(t, "tools")
 	cfg := testConfig(t, 1, 1)
 	cfg.SnapshotBytes = 3000
