@@ -68,6 +68,18 @@ func (b *budget) put(bytes int64) {
 	}
 }
 
+// grantFirst lets the first waiter have its memory although the limit is reached: when all memory is held by requests that are waiting for more.
+func (b *budget) grantFirst() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.queue) > 0 {
+		b.used.Add(b.queue[0].bytes)
+		close(b.queue[0].granted)
+		b.queue = slices.Delete(b.queue, 0, 1)
+		b.waiting.Store(int32(len(b.queue)))
+	}
+}
+
 func (b *budget) grantLocked() {
 	n := 0
 	for n < len(b.queue) && b.used.Load() < b.limit {

@@ -35,6 +35,8 @@ type Conn struct {
 	frameStart atomic.Int64 // UnixNano of the start of the frame being read, 0 between frames: for the sweep
 	frameBytes atomic.Int64 // memory taken for that frame
 
+	wantsMemory atomic.Bool // the reader waits for the budget
+
 	mu        sync.Mutex
 	head      *Request // the oldest request whose response is not sent
 	tail      *Request

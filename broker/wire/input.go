@@ -18,6 +18,9 @@ type input struct {
 	size int // of the next small buffer: grows when reads fill it
 }
 
+// trustedClaim is how much memory a frame's size field alone is worth.
+const trustedClaim = 1 << 20
+
 // frameError is a frame that no Kafka client sends; it ends the connection.
 type frameError struct{ text string }
 
@@ -88,21 +91,22 @@ func (c *Conn) makeSpace(need int) error {
 		}
 	}
 	budget := &c.srv.budget
-	want := need
-	if want > smallBuffer && budget.scarce() {
-		// The size is a claim so far: grow with what has really come.
-		want = min(need, max(smallBuffer, 4*have))
+	// The frame's size is a claim so far. A large buffer is taken in steps, each four times what has really come.
+	trusted := trustedClaim
+	if budget.scarce() {
+		trusted = smallBuffer
 	}
+	want := min(need, max(trusted, 4*have))
 	if len(in.buf.b)-in.r >= want {
 		if len(in.buf.b) > in.w {
 			return nil
 		}
-		want = min(need, max(smallBuffer, 4*have))
+		want = min(need, max(smallBuffer, 4*have)) // full: the next step
 	}
 	bytes := bufferBytes(max(want, in.size))
 	if bytes <= smallBuffer {
 		budget.force(int64(bytes))
-	} else if err := budget.take(c.ctx, int64(bytes)); err != nil {
+	} else if err := c.takeMemory(int64(bytes)); err != nil {
 		return err
 	}
 	next := newBuffer(bytes, budget)
@@ -111,6 +115,13 @@ func (c *Conn) makeSpace(need int) error {
 	in.buf, in.r, in.w = next, 0, have
 	c.frameBytes.Store(int64(bytes))
 	return nil
+}
+
+// takeMemory waits for memory; the sweep sees that it is not the client that is slow.
+func (c *Conn) takeMemory(bytes int64) error {
+	c.wantsMemory.Store(true)
+	defer c.wantsMemory.Store(false)
+	return c.srv.budget.take(c.ctx, bytes)
 }
 
 // acquire gives the reader a small buffer if it has none.

@@ -101,6 +101,9 @@ func (r *Request) answer(out *outBuffer, closing error) {
 	}
 	r.answered, r.out, r.closing = true, out, closing
 	c.unsent += r.memory()
+	if r.throttle > 0 {
+		c.muteUntil = time.Now().Add(r.throttle)
+	}
 	spawn := c.current != r && !c.writing && c.head.answered
 	if spawn {
 		c.writing = true

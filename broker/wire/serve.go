@@ -170,7 +170,7 @@ func (c *Conn) checkBody(r *Request, body []byte) error {
 		return nil
 	}
 	c.flush()
-	if err := c.srv.budget.take(c.ctx, int64(size)); err != nil {
+	if err := c.takeMemory(int64(size)); err != nil {
 		return err
 	}
 	r.decoded = int64(size)

@@ -31,24 +31,52 @@ func (s *Server) sweep() {
 
 func (s *Server) sweepOnce(now time.Time) {
 	var idle []*Conn
-	var hoarder *Conn
 	s.mu.Lock()
 	for c := range s.conns {
 		if s.cfg.IdleTimeout > 0 && now.UnixNano()-c.lastActive.Load() > int64(s.cfg.IdleTimeout) && c.resting() {
 			idle = append(idle, c)
-		}
-		start := c.frameStart.Load()
-		if start != 0 && now.UnixNano()-start > int64(hoarding) && (hoarder == nil || c.frameBytes.Load() > hoarder.frameBytes.Load()) {
-			hoarder = c
 		}
 	}
 	s.mu.Unlock()
 	for _, c := range idle {
 		c.breakOff(errIdle)
 	}
-	if hoarder != nil && hoarder.frameBytes.Load() > 0 && s.budget.waiting.Load() > 0 {
-		hoarder.breakOff(errHoard)
+	if s.budget.waiting.Load() > 0 {
+		s.freeMemory(now)
 	}
+}
+
+// freeMemory helps requests that wait for memory. It ends the connection that holds the most for a request that doesn't arrive. If there is none,
+// and no handler is at work whose end would free some, all memory is held by requests that wait for more: one of them gets it.
+func (s *Server) freeMemory(now time.Time) {
+	var hoarder *Conn
+	moving := false
+	s.mu.Lock()
+	for c := range s.conns {
+		start := c.frameStart.Load()
+		if start == 0 || c.wantsMemory.Load() {
+			moving = moving || c.handling()
+			continue
+		}
+		moving = true
+		if now.UnixNano()-start > int64(hoarding) && c.frameBytes.Load() > 0 && (hoarder == nil || c.frameBytes.Load() > hoarder.frameBytes.Load()) {
+			hoarder = c
+		}
+	}
+	s.mu.Unlock()
+	switch {
+	case hoarder != nil:
+		hoarder.breakOff(errHoard)
+	case !moving:
+		s.budget.grantFirst()
+	}
+}
+
+// handling reports whether requests of the connection are in progress.
+func (c *Conn) handling() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pending > 0
 }
 
 // resting reports that the connection's silence is the client's doing: no handler is at work for it, or it doesn't take its responses.

@@ -43,9 +43,6 @@ func (c *Conn) takeAnswered() *Request {
 		bytes += r.size
 		c.pending--
 		c.unsent -= r.memory()
-		if r.throttle > 0 {
-			c.muteUntil = time.Now().Add(r.throttle)
-		}
 		if r.closing != nil {
 			break
 		}
