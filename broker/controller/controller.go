@@ -26,12 +26,15 @@ type Quorum interface {
 	Resign(leaderEpoch int32)
 }
 
-// maxQueued bounds the requests that wait for the controller. Beyond it a request is refused with REQUEST_TIMED_OUT, which clients retry.
-const maxQueued = 20_000
+// maxWaiting bounds the requests that wait for the controller, and again those that wait for a commit. Beyond it a request is refused with
+// REQUEST_TIMED_OUT, which clients retry.
+const maxWaiting = 20_000
 
 // ErrNotController says that this node isn't the active controller, or ceased to be before the request's records were committed: they
 // may or may not have taken effect.
 var ErrNotController = fmt.Errorf("this node is not the active controller: %w", kerr.NotController)
+
+var errBusy = failf(kerr.RequestTimedOut, "The controller has %d requests waiting already.", maxWaiting)
 
 // Controller is a quorum member's controller: one goroutine that feeds Core. It is active while this node leads the quorum; otherwise it
 // answers ErrNotController to all.
@@ -151,8 +154,8 @@ func (c *Controller) enqueue(event any) error {
 		return fmt.Errorf("the controller is closed: %w", ErrNotController)
 	}
 	if _, ok := event.(*submission); ok {
-		if c.mu.requests >= maxQueued {
-			return failf(kerr.RequestTimedOut, "The controller has %d requests waiting already.", c.mu.requests)
+		if c.mu.requests >= maxWaiting {
+			return errBusy
 		}
 		c.mu.requests++
 	}
@@ -183,6 +186,7 @@ type loop struct {
 	epoch    int32    // the leader epoch in which this node is active; -1: it isn't
 	pending  []*batch // not proposed yet, the oldest first
 	inFlight *batch   // being proposed
+	waiting  int      // waiters of all batches
 }
 
 // batch is records that go to the quorum together, and who waits for them.
@@ -197,8 +201,9 @@ type waiter struct {
 	answer answer
 }
 
-// maxBatchBytes bounds a batch as Apache Kafka bounds those of its metadata log. A single request's atomic records may exceed it.
-const maxBatchBytes = 8 << 20
+// maxBatchBytes bounds the records of a batch, so that with the framing of 10,000 records it stays below the 8 MB that the metadata log's batches may
+// have. Atomic records that exceed it are refused.
+const maxBatchBytes = 7 << 20
 
 func (l *loop) run() {
 	defer close(l.done)
@@ -269,7 +274,7 @@ func (l *loop) deactivate() {
 	if l.inFlight != nil {
 		batches = append([]*batch{l.inFlight}, batches...)
 	}
-	l.pending, l.inFlight = nil, nil
+	l.pending, l.inFlight, l.waiting = nil, nil, 0
 	for _, b := range batches {
 		for _, w := range b.waiters {
 			w.s.answer <- answer{err: ErrNotController}
@@ -285,26 +290,41 @@ func (l *loop) submit(s *submission) {
 	if s.ctx.Err() != nil {
 		return // nobody waits for the answer any more
 	}
+	if l.waiting >= maxWaiting {
+		s.answer <- answer{err: errBusy}
+		return
+	}
 	res, err := l.core.Handle(s.caller, s.req, time.Now())
 	if err != nil {
 		res = Result{}
 	}
 	w := waiter{s, answer{res.Response, err}}
 	if err := l.write(res.Records, res.Atomic, w); err != nil {
-		l.log.Error("the controller wrote what it can't replay", "request", kmsg.NameForKey(s.req.Key()), "error", err)
+		l.logUnwritten(kmsg.NameForKey(s.req.Key()), err)
 		s.answer <- answer{err: err}
+	}
+}
+
+// logUnwritten reports records that came to nothing. A refusal is the client's to know; anything else is a bug.
+func (l *loop) logUnwritten(what string, err error) {
+	var refused *apiError
+	if !errors.As(err, &refused) {
+		l.log.Error("the controller wrote what it can't replay", "request", what, "error", err)
 	}
 }
 
 // write replays records and puts them into batches, with w waiting for the last of them. Without records w waits for what it may have seen.
 func (l *loop) write(records []Record, atomic bool, w waiter) error {
-	encoded := make([][]byte, len(records))
+	encoded, size := make([][]byte, len(records)), 0
 	for i, r := range records {
 		raw, err := record.AppendMetadata(nil, r.Message, r.Version)
 		if err != nil {
 			return fmt.Errorf("encoding a %T: %w", r.Message, err)
 		}
-		encoded[i] = raw
+		encoded[i], size = raw, size+len(raw)
+	}
+	if atomic && size > maxBatchBytes {
+		return failf(kerr.PolicyViolation, "Unable to perform excessively large batch operation.")
 	}
 	if len(records) > 0 {
 		if err := l.core.Replay(records); err != nil {
@@ -316,31 +336,30 @@ func (l *loop) write(records []Record, atomic bool, w waiter) error {
 	if w.s == nil {
 		return nil
 	}
-	switch {
-	case len(l.pending) > 0:
-		last := l.pending[len(l.pending)-1]
-		last.waiters = append(last.waiters, w)
-	case l.inFlight != nil:
-		l.inFlight.waiters = append(l.inFlight.waiters, w)
-	default:
-		w.s.answer <- w.answer
+	last := l.inFlight
+	if n := len(l.pending); n > 0 {
+		last = l.pending[n-1]
 	}
+	if last == nil {
+		w.s.answer <- w.answer
+		return nil
+	}
+	last.waiters = append(last.waiters, w)
+	l.waiting++
 	return nil
 }
 
+// addToBatches appends records to the pending batches: atomic ones all to one, others cut where a batch is full.
 func (l *loop) addToBatches(records [][]byte, atomic bool) {
 	for len(records) > 0 {
-		part := records
-		if !atomic && len(part) > maxRecordsPerBatch {
-			part = part[:maxRecordsPerBatch]
+		n, size := 0, 0
+		for n < len(records) && (atomic || n < maxRecordsPerBatch && size+len(records[n]) <= maxBatchBytes || n == 0) {
+			size += len(records[n])
+			n++
 		}
-		size := 0
-		for _, r := range part {
-			size += len(r)
-		}
-		b := l.openBatch(len(part), size)
-		b.records, b.size = append(b.records, part...), b.size+size
-		records = records[len(part):]
+		b := l.openBatch(n, size)
+		b.records, b.size = append(b.records, records[:n]...), b.size+size
+		records = records[n:]
 	}
 }
 
@@ -383,7 +402,7 @@ func (l *loop) proposalDone(e proposed) {
 		return
 	}
 	waiters := l.inFlight.waiters
-	l.inFlight = nil
+	l.inFlight, l.waiting = nil, l.waiting-len(waiters)
 	for _, w := range waiters {
 		w.s.answer <- w.answer
 	}
@@ -399,7 +418,7 @@ func (l *loop) tick() time.Duration {
 	if !next.IsZero() && !next.After(now) {
 		records, more := l.core.Tick(now)
 		if err := l.write(records, false, waiter{}); err != nil {
-			l.log.Error("the controller wrote what it can't replay", "request", "tick", "error", err)
+			l.logUnwritten("tick", err)
 		}
 		if more {
 			return 0

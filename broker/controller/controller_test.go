@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
 )
 
@@ -21,9 +23,11 @@ import (
 type failingQuorum struct {
 	*MemoryQuorum
 	failBefore, failAfter atomic.Bool
+	proposals             atomic.Int32
 }
 
 func (q *failingQuorum) Propose(ctx context.Context, epoch int32, records [][]byte) (int64, error) {
+	q.proposals.Add(1)
 	if q.failBefore.Swap(false) {
 		return 0, errors.New("the disk is full")
 	}
@@ -168,5 +172,46 @@ func TestOwnNodeRegistersAgainAtOnce(t *testing.T) {
 	}
 	if _, err := n.ctl.Request(t.Context(), again); err != nil {
 		t.Fatalf("in process: %v", err)
+	}
+}
+
+func TestOversizedAtomicRequestIsRefused(t *testing.T) {
+	n := startNode(t)
+	n.join(1)
+	n.submit(creation("t", 1))
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	huge := strings.Repeat("x", maxConfigValue)
+	for i := range 300 {
+		req.Resources = append(req.Resources, kmsg.IncrementalAlterConfigsRequestResource{
+			ResourceType: 32, ResourceName: fmt.Sprint("group", i),
+			Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "k", Value: &huge}},
+		})
+	}
+	if _, err := n.ctl.Submit(t.Context(), nil, req); !errors.Is(err, kerr.PolicyViolation) {
+		t.Fatalf("got %v, want POLICY_VIOLATION", err)
+	}
+	n.submit(creation("u", 1)) // the controller is none the worse
+}
+
+// TestMassiveFencingIsSplitIntoBatches lets a broker go that leads more partitions than one batch has room for.
+func TestMassiveFencingIsSplitIntoBatches(t *testing.T) {
+	n := startNode(t)
+	n.join(1)
+	for i := range 3 {
+		n.submit(creation(fmt.Sprintf("t%d", i), 9_000))
+	}
+	hb := kmsg.NewPtrBrokerHeartbeatRequest()
+	hb.Version, hb.BrokerID, hb.BrokerEpoch, hb.WantFence = 2, 1, n.epoch, true
+	before := n.quorum.proposals.Load()
+	n.submit(hb)
+	if got := n.quorum.proposals.Load() - before; got < 3 {
+		t.Errorf("27,000 changes in %d batches", got)
+	}
+	for topic := range n.store.Current().Topics() {
+		for id, p := range topic.Partitions {
+			if p.Leader != ident.NoBroker {
+				t.Fatalf("%s-%d still has leader %d", topic.Name, id, p.Leader)
+			}
+		}
 	}
 }
