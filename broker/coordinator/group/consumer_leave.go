@@ -1,0 +1,91 @@
+package group
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// consumerLeave handles a heartbeat with an epoch that says goodbye.
+func (s *shard) consumerLeave(g *consumerGroup, req *kmsg.ConsumerGroupHeartbeatRequest, resp *kmsg.ConsumerGroupHeartbeatResponse) (*kmsg.ConsumerGroupHeartbeatResponse, error) {
+	m := g.members[req.MemberID]
+	if req.InstanceID != nil {
+		m = g.members[g.staticMembers[*req.InstanceID]]
+		if err := validateInstance(m, req); err != nil {
+			return nil, err
+		}
+	}
+	if m == nil {
+		return nil, unknownMember(req.MemberID, req.Group)
+	}
+	resp.MemberID, resp.MemberEpoch = &req.MemberID, req.MemberEpoch
+	if req.MemberEpoch == leaveStaticEpoch {
+		// It keeps its partitions and its place until its session ends, or until it comes back.
+		s.log.Info("static member leaves for now", "group", g.groupID, "member", m.memberID)
+		away := *m
+		away.memberEpoch, away.revoking = leaveStaticEpoch, nil
+		s.apply(currentRecord(g.groupID, &away))
+		return resp, nil
+	}
+	s.log.Info("member left the consumer group", "group", g.groupID, "member", m.memberID)
+	s.fence(g, m.memberID)
+	return resp, nil
+}
+
+// fence removes a member and begins a group epoch without it.
+func (s *shard) fence(g *consumerGroup, memberID string) {
+	s.cancelConsumer(g.groupID, memberID)
+	for _, r := range memberTombstones(g.groupID, memberID) {
+		s.apply(r)
+	}
+	s.resolveRegexes(g)
+	s.apply(groupEpochRecord(g.groupID, g.groupEpoch+1, s.metadataHash(g)))
+}
+
+func (s *shard) cancelConsumer(groupID, memberID string) {
+	s.timers.Cancel(timerKey{timerSession, groupID, memberID})
+	s.timers.Cancel(timerKey{timerRevocation, groupID, memberID})
+}
+
+// expectConsumer starts the member's session anew.
+func (s *shard) expectConsumer(g *consumerGroup, memberID string) {
+	s.timers.Schedule(timerKey{timerSession, g.groupID, memberID}, s.now.Add(s.cfg.ConsumerSessionTimeout))
+}
+
+// expireConsumer is a consumer group's timer.
+func (s *shard) expireConsumer(g *consumerGroup, key timerKey) {
+	m := g.members[key.member]
+	switch {
+	case m == nil:
+	case key.kind == timerSession:
+		s.log.Info("member's session expired", "group", g.groupID, "member", key.member)
+		s.fence(g, key.member)
+	case key.kind == timerRevocation && m.state == memberUnrevoked:
+		s.log.Info("member did not give up partitions in time", "group", g.groupID, "member", key.member, "epoch", m.memberEpoch)
+		s.fence(g, key.member)
+	}
+}
+
+// resumeConsumers starts the sessions of the members that the log holds.
+func (s *shard) resumeConsumers(g *consumerGroup) {
+	for _, memberID := range g.memberIDs() {
+		m := g.members[memberID]
+		s.expectConsumer(g, memberID)
+		if m.state == memberUnrevoked {
+			s.timers.Schedule(timerKey{timerRevocation, g.groupID, memberID}, s.now.Add(m.rebalanceTimeout))
+		}
+	}
+}
+
+func notFound(groupID string) error {
+	return &detailed{kerr.GroupIDNotFound, fmt.Sprintf("Group %s not found.", groupID)}
+}
+
+func notA(kind, groupID string) error {
+	return &detailed{kerr.GroupIDNotFound, fmt.Sprintf("Group %s is not a %s group.", groupID, kind)}
+}
+
+func unknownMember(memberID, groupID string) error {
+	return &detailed{kerr.UnknownMemberID, fmt.Sprintf("Member %s is not a member of group %s.", memberID, groupID)}
+}
