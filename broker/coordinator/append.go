@@ -101,6 +101,10 @@ func (s *shard[S]) apply(o Outcome, now time.Time, operations int) {
 		return
 	}
 	size, limit := BatchSize(o.Records...), s.r.opts.Writer.MaxBatchBytes(s.tp)
+	if size > limit && o.Divisible {
+		s.applyParts(o, now, operations, limit)
+		return
+	}
 	if size > limit {
 		s.log.Warn("operation refused: its records don't fit into one batch", "bytes", size, "limit", limit)
 		s.answer(o.Done, kerr.MessageTooLarge, operations)
@@ -132,6 +136,26 @@ func (s *shard[S]) apply(o Outcome, now time.Time, operations int) {
 	if o.Producer != nil || s.r.opts.AppendLinger == 0 {
 		s.flush(now)
 	}
+}
+
+// applyParts appends an outcome in batches that are as large as they may be; the last one carries the answer.
+func (s *shard[S]) applyParts(o Outcome, now time.Time, operations, limit int) {
+	rest := o.Records
+	for len(rest) > 0 && s.state == stateActive {
+		n, size := 1, BatchSize(rest[0])
+		for n < len(rest) && size+BatchSize(rest[n]) <= limit {
+			size += BatchSize(rest[n])
+			n++
+		}
+		part := Outcome{Records: rest[:n], Producer: o.Producer}
+		if rest = rest[n:]; len(rest) == 0 {
+			part.Done = o.Done
+			s.apply(part, now, operations)
+			return
+		}
+		s.apply(part, now, 0)
+	}
+	s.answer(o.Done, errLoadInProgress, operations)
 }
 
 // replay applies an operation's records to the state and adds them to the open batch.

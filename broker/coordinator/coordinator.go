@@ -56,10 +56,12 @@ type Producer struct {
 
 // Outcome is what an operation wants done.
 type Outcome struct {
-	// Records are appended together or not at all.
 	Records []Record
 	// Producer, when not nil, makes the records transactional.
 	Producer *Producer
+	// Divisible says that a part of the records, from the first on, is a state to go on from: they may be appended in several batches when one
+	// can't hold them. Records of other outcomes are appended together or not at all.
+	Divisible bool
 	// Done releases the answers: with nil once the records, and all records before them, are committed; with an error when that
 	// failed or was given up. It is called once, from the shard, and must not block. It may be nil.
 	Done func(err error)

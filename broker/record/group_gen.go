@@ -1757,6 +1757,8 @@ func (m *ConsumerGroupMemberMetadataValue) setDefaults() {
 	m.SubscribedTopicRegex = new("")
 	m.RebalanceTimeoutMs = -1
 	m.ServerAssignor = new("")
+	m.ClassicMemberMetadata = new(ConsumerGroupMemberMetadataValueClassicMemberMetadata)
+	m.ClassicMemberMetadata.setDefaults()
 }
 
 func (m *ConsumerGroupMemberMetadataValue) append(w *writer, version int16) {
@@ -1772,15 +1774,15 @@ func (m *ConsumerGroupMemberMetadataValue) append(w *writer, version int16) {
 	w.int32(m.RebalanceTimeoutMs)
 	w.nullableString(m.ServerAssignor, m.ServerAssignor == nil && w.nullable(true, "ServerAssignor", version), true)
 	count := len(m.UnknownTags)
-	if m.ClassicMemberMetadata != nil {
+	if m.ClassicMemberMetadata == nil || !isDefault(m.ClassicMemberMetadata, new(ConsumerGroupMemberMetadataValueClassicMemberMetadata)) {
 		count++
 	}
 	w.uvarint(uint32(count))
 	unknown := m.UnknownTags
-	if m.ClassicMemberMetadata != nil {
+	if m.ClassicMemberMetadata == nil || !isDefault(m.ClassicMemberMetadata, new(ConsumerGroupMemberMetadataValueClassicMemberMetadata)) {
 		unknown = w.tagsBelow(unknown, 0)
 		mark := w.beginTag(0)
-		if w.present(m.ClassicMemberMetadata != nil || !w.nullable(true, "ClassicMemberMetadata", version)) {
+		if w.presentTag(m.ClassicMemberMetadata != nil) {
 			m.ClassicMemberMetadata.append(w, version)
 		}
 		w.endTag(mark)
@@ -1809,7 +1811,7 @@ func (m *ConsumerGroupMemberMetadataValue) read(r *reader, version int16) {
 		tag, after := r.enterTag(&prev)
 		switch {
 		case tag == 0:
-			if m.ClassicMemberMetadata = nil; r.present(true) {
+			if m.ClassicMemberMetadata = nil; r.presentTag() {
 				m.ClassicMemberMetadata = new(ConsumerGroupMemberMetadataValueClassicMemberMetadata)
 				m.ClassicMemberMetadata.read(r, version)
 			}
@@ -1859,7 +1861,7 @@ func (m *ConsumerGroupMemberMetadataValue) appendJSON(j *jsonWriter, version int
 	} else {
 		j.string(*m.ServerAssignor)
 	}
-	if m.ClassicMemberMetadata != nil {
+	if m.ClassicMemberMetadata == nil || !isDefault(m.ClassicMemberMetadata, new(ConsumerGroupMemberMetadataValueClassicMemberMetadata)) {
 		j.name("classicMemberMetadata")
 		if m.ClassicMemberMetadata == nil {
 			j.null()

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"math/rand/v2"
 	"reflect"
@@ -68,6 +69,25 @@ func fill(rnd *rand.Rand, v reflect.Value) {
 		v.SetFloat(rnd.NormFloat64())
 	default:
 		panic(v.Kind())
+	}
+}
+
+// Kafka writes a null ClassicMemberMetadata as a tag: the default that the tag's absence means is an empty struct, which would make the
+// member one of the classic protocol.
+func TestNullStructInTagIsWritten(t *testing.T) {
+	fromKafka, err := hex.DecodeString("00000369610002630b2f3132372e302e302e3102047369780100004e200001000100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, version, err := Group.ReadValue(5, fromKafka)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := m.(*ConsumerGroupMemberMetadataValue).ClassicMemberMetadata; got != nil {
+		t.Errorf("read %+v", got)
+	}
+	if again, err := AppendValue(nil, m, version); err != nil || !bytes.Equal(again, fromKafka) {
+		t.Errorf("written back: %x, %v", again, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"reflect"
 
 	"github.com/kgo-project/kgo/broker/ident"
 )
@@ -115,6 +116,22 @@ func (w *writer) present(present bool) bool {
 		w.int8(-1)
 	}
 	return present
+}
+
+// presentTag is present for a struct in a tag, which Kafka codes as an unsigned varint.
+func (w *writer) presentTag(present bool) bool {
+	if present = present && w.err == nil; present {
+		w.uvarint(1)
+	} else {
+		w.uvarint(0)
+	}
+	return present
+}
+
+// isDefault says whether a tagged struct is left out because it holds its defaults.
+func isDefault[T interface{ setDefaults() }](m, fresh T) bool {
+	fresh.setDefaults()
+	return reflect.DeepEqual(m, fresh)
 }
 
 // tags writes the tagged fields of a struct that has none of its own.

@@ -2,7 +2,6 @@ package group
 
 import (
 	"bytes"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,7 +10,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-const groupTypeClassic = "classic"
+// The types of groups in ListGroups.
+const (
+	groupTypeClassic  = "classic"
+	groupTypeConsumer = "consumer"
+)
 
 // describe handles one group of DescribeGroups. Before version 6 a group that doesn't exist is "Dead" and no error (KIP-1043).
 func (s *shard) describe(groupID string, version int16) kmsg.DescribeGroupsResponseGroup {
@@ -21,8 +24,11 @@ func (s *shard) describe(groupID string, version int16) kmsg.DescribeGroupsRespo
 	if g == nil {
 		r.State = "Dead"
 		if version >= 6 {
-			r.ErrorCode = kerr.GroupIDNotFound.Code
-			r.ErrorMessage = new(fmt.Sprintf("Group %s not found.", groupID))
+			err := notFound(groupID)
+			if s.consumers[groupID] != nil {
+				err = notA("classic", groupID)
+			}
+			r.ErrorCode, r.ErrorMessage = errorCode(err), errorMessage(err)
 		}
 		return r
 	}
@@ -50,28 +56,55 @@ func (s *shard) list(states, types []string) (out []kmsg.ListGroupsResponseGroup
 			return strings.EqualFold(strings.TrimSpace(f), value)
 		})
 	}
-	for _, groupID := range slices.Sorted(maps.Keys(s.groups)) {
-		g := s.groups[groupID]
-		if !matches(states, g.state.String()) || !matches(types, groupTypeClassic) {
-			continue
+	add := func(groupID, protocolType, state, groupType string) {
+		if !matches(states, state) || !matches(types, groupType) {
+			return
 		}
 		lg := kmsg.NewListGroupsResponseGroup()
-		lg.Group, lg.ProtocolType, lg.GroupState, lg.GroupType = groupID, g.protocolType, g.state.String(), groupTypeClassic
+		lg.Group, lg.ProtocolType, lg.GroupState, lg.GroupType = groupID, protocolType, state, groupType
 		out = append(out, lg)
+	}
+	for _, groupID := range slices.Sorted(maps.Keys(s.groups)) {
+		g := s.groups[groupID]
+		add(groupID, g.protocolType, g.state.String(), groupTypeClassic)
+	}
+	for _, groupID := range slices.Sorted(maps.Keys(s.consumers)) {
+		add(groupID, consumerProtocolType, s.consumers[groupID].state(), groupTypeConsumer)
 	}
 	return out
 }
 
 // deleteGroup handles one group of DeleteGroups: it and its offsets go, if nobody is in it.
 func (s *shard) deleteGroup(groupID string) error {
-	g := s.group(groupID)
-	if g == nil {
-		return &detailed{kerr.GroupIDNotFound, fmt.Sprintf("Group %s not found.", groupID)}
+	if !s.exists(groupID) {
+		return notFound(groupID)
 	}
-	if !g.is(stateEmpty) {
+	if !s.isEmpty(groupID) {
 		return kerr.NonEmptyGroup
 	}
 	s.deleteAllOffsets(groupID)
-	s.write(groupTombstone(groupID))
+	s.writeGroupTombstones(groupID)
 	return nil
+}
+
+func (s *shard) exists(groupID string) bool {
+	return s.groups[groupID] != nil || s.consumers[groupID] != nil
+}
+
+// isEmpty says whether a group that exists has no members.
+func (s *shard) isEmpty(groupID string) bool {
+	if g := s.consumers[groupID]; g != nil {
+		return len(g.members) == 0
+	}
+	return s.groups[groupID].is(stateEmpty)
+}
+
+func (s *shard) writeGroupTombstones(groupID string) {
+	if g := s.consumers[groupID]; g != nil {
+		for _, r := range consumerTombstones(g) {
+			s.write(r)
+		}
+		return
+	}
+	s.write(groupTombstone(groupID))
 }

@@ -39,6 +39,16 @@ func (j *joinRequest) reason() string {
 // join handles JoinGroup. The answer comes when the rebalance that it belongs to is complete, or at once when there is none.
 func (s *shard) join(j *joinRequest) {
 	req := j.req
+	if c := s.consumers[req.Group]; c != nil {
+		if len(c.members) > 0 {
+			s.refuseJoin(j, req.MemberID, kerr.InconsistentGroupProtocol)
+			return
+		}
+		for _, r := range consumerTombstones(c) {
+			s.apply(r) // an empty group takes up whichever protocol its next member speaks
+		}
+		s.divisible = false
+	}
 	g := s.group(req.Group)
 	isNewGroup := g == nil
 	if isNewGroup {
@@ -59,7 +69,7 @@ func (s *shard) join(j *joinRequest) {
 	default:
 		s.joinKnown(g, j)
 	}
-	if isNewGroup && len(s.records) == 0 {
+	if isNewGroup {
 		// The log has to know every group, or an empty one that a client can see would vanish with its coordinator.
 		s.write(newGroupRecord(g))
 	}

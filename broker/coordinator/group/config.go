@@ -32,6 +32,12 @@ type Config struct {
 	Compression                   batch.Compression // offsets.topic.compression.codec
 	AppendLinger                  time.Duration     // group.coordinator.append.linger.ms; negative: see coordinator.Options
 
+	ConsumerSessionTimeout     time.Duration // group.consumer.session.timeout.ms
+	ConsumerHeartbeatInterval  time.Duration // group.consumer.heartbeat.interval.ms
+	ConsumerMaxSize            int           // group.consumer.max.size
+	ConsumerAssignors          []string      // group.consumer.assignors; the first is the default
+	ConsumerAssignmentInterval time.Duration // group.consumer.assignment.interval.ms
+
 	// NewID makes the random part of member ids. nil means random UUIDs.
 	NewID  func() string
 	Logger *slog.Logger // nil discards
@@ -50,6 +56,11 @@ func DefaultConfig() Config {
 		OffsetsRetentionCheckInterval: 10 * time.Minute,
 		OffsetCommitTimeout:           5 * time.Second,
 		AppendLinger:                  -1,
+		ConsumerSessionTimeout:        45 * time.Second,
+		ConsumerHeartbeatInterval:     5 * time.Second,
+		ConsumerMaxSize:               1<<31 - 1,
+		ConsumerAssignors:             []string{"uniform", "range"},
+		ConsumerAssignmentInterval:    time.Second,
 	}
 }
 

@@ -25,10 +25,8 @@ func (s *shard) describeConsumer(groupID string) kmsg.ConsumerGroupDescribeRespo
 		rm := kmsg.NewConsumerGroupDescribeResponseGroupMember()
 		rm.MemberID, rm.InstanceID, rm.RackID, rm.MemberEpoch = m.memberID, m.instanceID, m.rackID, m.memberEpoch
 		rm.ClientID, rm.ClientHost, rm.SubscribedTopics = m.clientID, m.clientHost, m.topics
-		if m.regex != "" {
-			rm.SubscribedTopicRegex = &m.regex
-		}
-		m.assigned.sorted(func(topic ident.TopicID, partitions []int32) { s.describeTopic(&rm.Assignment, topic, partitions) })
+		rm.SubscribedTopicRegex = &m.regex
+		m.held().sorted(func(topic ident.TopicID, partitions []int32) { s.describeTopic(&rm.Assignment, topic, partitions) })
 		for _, topic := range sortedIDs(g.target[memberID]) {
 			s.describeTopic(&rm.TargetAssignment, topic, g.target[memberID][topic])
 		}

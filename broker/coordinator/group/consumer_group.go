@@ -82,6 +82,7 @@ type consumerMember struct {
 func newConsumerGroup(groupID string) *consumerGroup {
 	return &consumerGroup{
 		groupID:       groupID,
+		groupEpoch:    1, // the first subscription makes it 2, as in Apache Kafka
 		members:       make(map[string]*consumerMember),
 		staticMembers: make(map[string]string),
 		target:        make(map[string]assignment),
@@ -166,6 +167,33 @@ func (o owned) put(topic ident.TopicID, partition, epoch int32) {
 		o[topic] = make(map[int32]int32)
 	}
 	o[topic][partition] = epoch
+}
+
+// held is what a member may be working on: also what it has been told to give up.
+func (m *consumerMember) held() owned {
+	if len(m.revoking) == 0 {
+		return m.assigned
+	}
+	out := owned{}
+	for _, o := range []owned{m.assigned, m.revoking} {
+		for topic, partitions := range o {
+			for p, epoch := range partitions {
+				out.put(topic, p, epoch)
+			}
+		}
+	}
+	return out
+}
+
+// since is the same partitions, all assigned in one epoch.
+func (o owned) since(epoch int32) owned {
+	out := make(owned, len(o))
+	for topic, partitions := range o {
+		for p := range partitions {
+			out.put(topic, p, epoch)
+		}
+	}
+	return out
 }
 
 // samePartitions ignores the epochs: it is what the member gets to see.

@@ -107,8 +107,10 @@ func (s *shard) consumerGroupFor(req *kmsg.ConsumerGroupHeartbeatRequest) (*cons
 	switch {
 	case classic != nil && (req.MemberEpoch != joinEpoch || !classic.is(stateEmpty)):
 		return nil, notA("consumer", req.Group)
-	case req.MemberEpoch != joinEpoch:
+	case req.MemberEpoch < 0:
 		return nil, notFound(req.Group)
+	case req.MemberEpoch != joinEpoch:
+		return nil, &detailed{kerr.GroupIDNotFound, fmt.Sprintf("Consumer group %s not found.", req.Group)}
 	}
 	return nil, nil //nolint:nilnil // the group comes with its first record
 }
@@ -148,8 +150,6 @@ func (s *shard) subscribingMember(g *consumerGroup, req *kmsg.ConsumerGroupHeart
 	switch {
 	case m == nil:
 		return fresh, nil
-	case m.memberID == req.MemberID && m.memberEpoch != leaveStaticEpoch:
-		return m, m.validateHeartbeatEpoch(req)
 	case m.memberEpoch != leaveStaticEpoch:
 		return nil, &detailed{kerr.UnreleasedInstanceID, fmt.Sprintf(
 			"Static member %s with instance id %s cannot join the group because the instance id is owned by %s member.",
@@ -175,6 +175,8 @@ func (m *consumerMember) validateHeartbeatEpoch(req *kmsg.ConsumerGroupHeartbeat
 	switch {
 	case req.MemberEpoch > m.memberEpoch:
 		size = "greater"
+	case req.MemberEpoch == joinEpoch: // it joins anew, with nothing in its hands
+		return nil
 	case req.MemberEpoch == m.memberEpoch || req.MemberEpoch == m.previousEpoch && m.ownsAll(req.Topics):
 		return nil
 	default:

@@ -24,7 +24,7 @@ func (s *shard) consumerLeave(g *consumerGroup, req *kmsg.ConsumerGroupHeartbeat
 		// It keeps its partitions and its place until its session ends, or until it comes back.
 		s.log.Info("static member leaves for now", "group", g.groupID, "member", m.memberID)
 		away := *m
-		away.memberEpoch, away.revoking = leaveStaticEpoch, nil
+		away.memberEpoch, away.assigned, away.revoking = leaveStaticEpoch, m.assigned.since(0), nil
 		s.apply(currentRecord(g.groupID, &away))
 		return resp, nil
 	}

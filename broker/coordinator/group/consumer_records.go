@@ -15,8 +15,11 @@ import (
 const consumerVersion = 0
 
 // apply writes a record of a consumer group and replays it right away: the next step of the same request builds on it.
+//
+// A consumer group can go on from any part of a request's records: an assignment that is not complete has no assignment epoch yet and is
+// computed again.
 func (s *shard) apply(r coordinator.Record) {
-	r.Applied = true
+	r.Applied, s.divisible = true, true
 	s.write(r)
 	err := s.Replay(coordinator.Replayed{ProducerID: -1, ProducerEpoch: -1, Key: r.Key, Value: r.Value})
 	invariants.Must(err == nil, "a record of our own can't be replayed: %v", err)
@@ -92,6 +95,7 @@ func consumerTombstones(g *consumerGroup) (all []coordinator.Record) {
 	}
 	return append(all,
 		encode(&record.ConsumerGroupTargetAssignmentMetadataKey{GroupId: g.groupID}, nil, 0),
+		encode(&record.ConsumerGroupPartitionMetadataKey{GroupId: g.groupID}, nil, 0), // of Kafka before 4.1
 		encode(&record.ConsumerGroupMetadataKey{GroupId: g.groupID}, nil, 0))
 }
 

@@ -1,10 +1,12 @@
 package group
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"maps"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -31,7 +33,7 @@ func (s *shard) updateSubscription(groupID string, before, after *consumerMember
 	if changed || due || before.regex != after.regex {
 		changed = s.resolveRegexes(g) || changed
 		hash := s.metadataHash(g)
-		if changed || g.groupEpoch == 0 || hash != g.metadataHash {
+		if changed || hash != g.metadataHash {
 			s.apply(groupEpochRecord(groupID, g.groupEpoch+1, hash))
 			s.log.Info("consumer group's subscription changed", "group", groupID, "epoch", g.groupEpoch)
 		}
@@ -41,6 +43,9 @@ func (s *shard) updateSubscription(groupID string, before, after *consumerMember
 }
 
 // resolveRegexes finds the topics of the patterns that members subscribe to, and reports whether they differ from before.
+//
+// DEVIATION(kafka): Apache Kafka resolves patterns in another thread and assigns their topics by a later heartbeat; here the first answer
+// has them.
 func (s *shard) resolveRegexes(g *consumerGroup) (changed bool) {
 	used := make(map[string]bool)
 	for _, m := range g.members {
@@ -84,11 +89,14 @@ func (s *shard) matchingTopics(regex string) (topics []string) {
 
 // compileRegex compiles a pattern that has to match a whole name. Its language is RE2, as in Apache Kafka.
 func compileRegex(regex string) (*regexp.Regexp, error) {
-	re, err := regexp.Compile("^(?:" + regex + ")$")
-	if err != nil {
-		return nil, &detailed{kerr.InvalidRegularExpression, fmt.Sprintf("SubscribedTopicRegex `%s` is not a valid regular expression: %v.", regex, err)}
+	if _, err := syntax.Parse(regex, syntax.Perl); err != nil {
+		why := err.Error()
+		if e := (*syntax.Error)(nil); errors.As(err, &e) {
+			why = e.Code.String()
+		}
+		return nil, &detailed{kerr.InvalidRegularExpression, fmt.Sprintf("SubscribedTopicRegex `%s` is not a valid regular expression: %s.", regex, why)}
 	}
-	return re, nil
+	return regexp.Compile("^(?:" + regex + ")$")
 }
 
 // metadataHash stands for the topics that the group reads: which exist, under which id, with how many partitions. It is compared with itself

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -41,11 +42,11 @@ func TestAnswersAreApacheKafkas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want, got := play(t, apache, scenario), play(t, ours, scenario)
 			compare(t, "answer", want.lines, got.lines)
-			compare(t, "record", want.written(apache.log(t)), got.written(ours.log(t)))
+			compare(t, "record", want.written(t, apache.log(t)), got.written(t, ours.log(t)))
 		})
 	}
 	// A shard loads Apache Kafka's log.
-	s := newShard(&ours.service.cfg, slog.New(slog.DiscardHandler), nil)
+	s := newShard(&ours.service.cfg, slog.New(slog.DiscardHandler), apache.topics, nil)
 	for _, r := range apache.log(t) {
 		if err := s.Replay(r); err != nil {
 			t.Fatal(err)
@@ -72,16 +73,33 @@ func compare(t *testing.T, what string, want, got []string) {
 	}
 }
 
-var timestamps = regexp.MustCompile(`(Timestamp":)[0-9]+`)
+var (
+	timestamps = regexp.MustCompile(`(Timestamp":)[0-9]+`)
+	hashes     = regexp.MustCompile(`(metadataHash":)-?[0-9]+`) // compared by who wrote it only
+)
 
 // written is what the scenario left in the coordinator's log, made comparable.
-func (st *stage) written(log []coordinator.Replayed) (lines []string) {
+func (st *stage) written(t *testing.T, log []coordinator.Replayed) (lines []string) {
 	for _, r := range log {
 		if v := (record.GroupMetadataValue{}); len(r.Value) > 0 && r.Key[1] == 2 && readValue(&v, r.Value) == nil {
 			slices.SortFunc(v.Members, func(a, b record.GroupMetadataValueMemberMetadata) int {
 				return strings.Compare(st.names[a.MemberId], st.names[b.MemberId])
 			})
 			r.Value, _ = record.AppendValue(nil, &v, int16(r.Value[1]))
+		}
+		if v := (record.ConsumerGroupTargetAssignmentMemberValue{}); len(r.Value) > 0 && r.Key[1] == 7 && readValue(&v, r.Value) == nil {
+			slices.SortFunc(v.TopicPartitions, func(a, b record.ConsumerGroupTargetAssignmentMemberValueTopicPartition) int {
+				return compareIDs(a.TopicId, b.TopicId)
+			})
+			r.Value, _ = record.AppendValue(nil, &v, 0)
+		}
+		if v := (record.ConsumerGroupCurrentMemberAssignmentValue{}); len(r.Value) > 0 && r.Key[1] == 8 && readValue(&v, r.Value) == nil {
+			byID := func(a, b record.ConsumerGroupCurrentMemberAssignmentValueTopicPartitions) int {
+				return compareIDs(a.TopicId, b.TopicId)
+			}
+			slices.SortFunc(v.AssignedPartitions, byID)
+			slices.SortFunc(v.PartitionsPendingRevocation, byID)
+			r.Value, _ = record.AppendValue(nil, &v, 0)
 		}
 		line := recordString(r.Key, r.Value)
 		if !strings.Contains(line, `"`+st.group+`"`) {
@@ -90,7 +108,8 @@ func (st *stage) written(log []coordinator.Replayed) (lines []string) {
 		for id, name := range st.names {
 			line = strings.ReplaceAll(line, id, name)
 		}
-		lines = append(lines, timestamps.ReplaceAllString(line, "${1}0"))
+		line = timestamps.ReplaceAllString(line, "${1}0")
+		lines = append(lines, hashes.ReplaceAllString(line, "${1}0"))
 	}
 	return lines
 }
@@ -171,6 +190,23 @@ func (st *stage) normalize(r kmsg.Response) {
 	case *kmsg.OffsetDeleteResponse:
 		for _, t := range r.Topics {
 			slices.SortFunc(t.Partitions, func(a, b kmsg.OffsetDeleteResponseTopicPartition) int { return int(a.Partition - b.Partition) })
+		}
+	case *kmsg.ConsumerGroupHeartbeatResponse:
+		if r.Assignment != nil {
+			slices.SortFunc(r.Assignment.Topics, func(a, b kmsg.ConsumerGroupHeartbeatResponseAssignmentTopic) int {
+				return compareIDs(a.TopicID, b.TopicID)
+			})
+		}
+	case *kmsg.ConsumerGroupDescribeResponse:
+		byID := func(a, b kmsg.AssignmentTopicPartition) int { return compareIDs(a.TopicID, b.TopicID) }
+		for _, g := range r.Groups {
+			for _, m := range g.Members {
+				slices.SortFunc(m.Assignment.TopicPartitions, byID)
+				slices.SortFunc(m.TargetAssignment.TopicPartitions, byID)
+			}
+			slices.SortFunc(g.Members, func(a, b kmsg.ConsumerGroupDescribeResponseGroupMember) int {
+				return strings.Compare(a.MemberID, b.MemberID)
+			})
 		}
 	case *kmsg.DeleteGroupsResponse:
 		slices.SortFunc(r.Groups, func(a, b kmsg.DeleteGroupsResponseGroup) int { return strings.Compare(a.Group, b.Group) })
@@ -286,7 +322,140 @@ func (st *stage) deleteOffsets(group string, topics ...string) *kmsg.OffsetDelet
 	return r
 }
 
+// consumer is a heartbeat of the consumer protocol: a full one with epoch 0, else one that reports nothing.
+func (st *stage) consumer(memberID string, epoch int32, change func(*kmsg.ConsumerGroupHeartbeatRequest)) *kmsg.ConsumerGroupHeartbeatResponse {
+	r := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	r.Version, r.Group, r.MemberID, r.MemberEpoch = 1, st.group, memberID, epoch
+	if epoch == 0 {
+		r.RebalanceTimeoutMillis, r.SubscribedTopicNames, r.Topics = 20000, []string{"six"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	}
+	if change != nil {
+		change(r)
+	}
+	return st.do(r).(*kmsg.ConsumerGroupHeartbeatResponse)
+}
+
+// reports makes a heartbeat tell what the member has: all of an assignment.
+func reports(a *kmsg.ConsumerGroupHeartbeatResponseAssignment) func(*kmsg.ConsumerGroupHeartbeatRequest) {
+	return func(r *kmsg.ConsumerGroupHeartbeatRequest) {
+		r.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+		for _, t := range a.Topics {
+			r.Topics = append(r.Topics, kmsg.ConsumerGroupHeartbeatRequestTopic{TopicID: t.TopicID, Partitions: t.Partitions})
+		}
+	}
+}
+
+func instance(id string) func(*kmsg.ConsumerGroupHeartbeatRequest) {
+	return func(r *kmsg.ConsumerGroupHeartbeatRequest) { r.InstanceID = &id }
+}
+
+func (st *stage) describeConsumer(groups ...string) {
+	r := kmsg.NewPtrConsumerGroupDescribeRequest()
+	r.Version, r.Groups = 1, groups
+	st.do(r)
+}
+
 var scenarios = map[string]func(*stage){
+	"consumer": func(st *stage) {
+		a := st.consumer("A", 0, nil)
+		st.describeConsumer(st.group, "nosuch-group")
+		st.doList(nil, nil)
+		st.doList([]string{"stable"}, []string{"consumer"})
+		st.do(st.describe(6, st.group))
+		st.consumer("A", 1, nil)
+		st.consumer("A", 2, nil)
+		st.consumer("nobody", 1, nil)
+		b := st.consumer("B", 0, nil)
+		st.describeConsumer(st.group)
+		a2 := st.consumer("A", a.MemberEpoch, nil)
+		st.describeConsumer(st.group)
+		st.consumer("A", a.MemberEpoch, reports(a.Assignment))
+		st.consumer("B", b.MemberEpoch, nil)
+		a3 := st.consumer("A", a.MemberEpoch, reports(a2.Assignment))
+		st.consumer("A", a.MemberEpoch, reports(a2.Assignment))
+		st.consumer("A", a3.MemberEpoch, nil)
+		b2 := st.consumer("B", b.MemberEpoch, nil)
+		st.consumer("B", b.MemberEpoch, reports(b2.Assignment))
+		st.describeConsumer(st.group)
+		st.do(st.commit(9, "A", a3.MemberEpoch, "t", 0, 5))
+		st.do(st.commit(9, "A", a3.MemberEpoch+1, "t", 0, 5))
+		st.do(st.commit(9, "A", a3.MemberEpoch-1, "six", 0, 5))
+		st.do(st.commit(8, "A", a3.MemberEpoch, "t", 0, 5))
+		st.do(st.commit(9, "nobody", 1, "t", 0, 5))
+		st.do(st.commit(9, "", -1, "t", 0, 5))
+		st.do(st.fetch(9, st.group))
+		st.do(st.deleteOffsets(st.group, "t", "six"))
+		st.do(st.delete(2, st.group))
+		st.consumer("C", 0, func(r *kmsg.ConsumerGroupHeartbeatRequest) { r.SubscribedTopicNames = []string{"six", "t", "nosuch"} })
+		st.consumer("C", -1, nil)
+		st.consumer("C", -1, nil)
+		st.consumer("A", 0, nil)
+		st.consumer("A", -1, nil)
+		st.consumer("B", -1, nil)
+		st.describeConsumer(st.group)
+		st.doList(nil, nil)
+		st.do(st.delete(2, st.group))
+		st.describeConsumer(st.group)
+	},
+	"consumer refusals": func(st *stage) {
+		type req = kmsg.ConsumerGroupHeartbeatRequest
+		for _, change := range []func(*req){
+			func(r *req) { r.MemberID = "" },
+			func(r *req) { r.Group = "" },
+			func(r *req) { r.InstanceID = new("") },
+			func(r *req) { r.RackID = new("") },
+			func(r *req) { r.RebalanceTimeoutMillis = -1 },
+			func(r *req) { r.Topics = nil },
+			func(r *req) { r.SubscribedTopicNames = nil },
+			func(r *req) { r.MemberEpoch = -2 },
+			func(r *req) { r.MemberEpoch = -3 },
+			func(r *req) { r.MemberEpoch = 5 },
+			func(r *req) { r.MemberEpoch = -1 },
+			func(r *req) { r.ServerAssignor = new("mine") },
+			func(r *req) { r.SubscribedTopicRegex = new("(") },
+		} {
+			st.consumer("A", 0, change)
+		}
+	},
+	"consumer static": func(st *stage) {
+		st.consumer("A", 0, instance("ia"))
+		st.consumer("A", 0, instance("ia"))
+		st.consumer("A2", 0, instance("ia"))
+		st.consumer("A2", 1, instance("ia"))
+		st.consumer("A", 1, instance("ib"))
+		st.consumer("A", 1, instance("ia"))
+		st.consumer("A", -2, instance("ia"))
+		st.describeConsumer(st.group)
+		st.consumer("A2", 0, instance("ia"))
+		st.describeConsumer(st.group)
+		st.consumer("A", 1, instance("ia"))
+		st.consumer("A", -1, instance("ia"))
+		st.consumer("A2", -1, instance("ia"))
+		st.describeConsumer(st.group)
+	},
+	"consumer takes over": func(st *stage) {
+		st.do(st.commit(9, "", -1, "t", 0, 5))
+		st.consumer("A", 0, nil)
+		st.do(st.fetch(9, st.group))
+		st.consumer("A", -1, nil)
+		a, joined := st.firstJoin("classic")
+		st.take(joined)
+		st.do(st.sync(a, nil, 1, a))
+		st.do(st.describe(6, st.group))
+		st.describeConsumer(st.group)
+		st.do(st.fetch(9, st.group))
+	},
+	"range assignor": func(st *stage) {
+		pick := func(r *kmsg.ConsumerGroupHeartbeatRequest) {
+			r.ServerAssignor, r.SubscribedTopicNames = new("range"), []string{"t", "six"}
+		}
+		st.consumer("A", 0, pick)
+		st.consumer("B", 0, pick)
+		st.consumer("C", 0, pick)
+		st.consumer("D", 0, pick)
+		st.describeConsumer(st.group)
+	},
+
 	"rebalance": func(st *stage) {
 		a, joinedA := st.firstJoin("A")
 		st.take(joinedA)
@@ -508,11 +677,13 @@ func (t apacheTopics) TopicName(id ident.TopicID) (string, bool) {
 	return "", false
 }
 
+func (t apacheTopics) TopicNames() []string { return slices.Sorted(maps.Keys(t.byName)) }
+
 func (t apacheTopics) PartitionCount(name string) int32 { return t.byName[name].partitions }
 
 func newOwnPlayer(t *testing.T, topics apacheTopics) *ownPlayer {
 	cfg := DefaultConfig()
-	cfg.OffsetsTopicPartitions, cfg.InitialRebalanceDelay = 1, 0
+	cfg.OffsetsTopicPartitions, cfg.InitialRebalanceDelay, cfg.ConsumerAssignmentInterval = 1, 0, 0
 	log := &memlog.Log{}
 	p := &ownPlayer{NewService(cfg, Dependencies{Writer: log, Loader: log, Topics: topics}), log}
 	p.service.Elected(0, 1)
@@ -594,16 +765,19 @@ func startApache(t *testing.T, lab string) *apachePlayer {
 			t.Fatalf("%s %v: %v\n%s", lab, args, err, out)
 		}
 	}
-	run("start", name, port, "group.initial.rebalance.delay.ms=0", "offsets.topic.num.partitions=1")
+	run("start", name, port, "group.initial.rebalance.delay.ms=0", "group.consumer.assignment.interval.ms=0", "offsets.topic.num.partitions=1")
 	t.Cleanup(func() { run("stop", name); run("wipe", name) })
 	p := &apachePlayer{addr: addr, topics: apacheTopics{map[string]apacheTopic{}}}
 	create := kmsg.NewPtrCreateTopicsRequest()
 	create.Version, create.TimeoutMillis = 7, 10000
 	rt := kmsg.NewCreateTopicsRequestTopic()
-	rt.Topic, rt.NumPartitions, rt.ReplicationFactor = "t", 2, 1
-	create.Topics = append(create.Topics, rt)
-	created := (<-p.send(t, create)).(*kmsg.CreateTopicsResponse)
-	p.topics.byName["t"] = apacheTopic{created.Topics[0].TopicID, 2}
+	rt.ReplicationFactor = 1
+	for name, partitions := range map[string]int32{"t": 2, "six": 6} {
+		rt.Topic, rt.NumPartitions = name, partitions
+		create.Topics = []kmsg.CreateTopicsRequestTopic{rt}
+		created := (<-p.send(t, create)).(*kmsg.CreateTopicsResponse)
+		p.topics.byName[name] = apacheTopic{created.Topics[0].TopicID, partitions}
+	}
 	// The first commit creates the offsets topic and waits for its coordinator.
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		find := kmsg.NewPtrFindCoordinatorRequest()

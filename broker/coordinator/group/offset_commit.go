@@ -17,7 +17,17 @@ type commitIdentity struct {
 }
 
 // validateCommit decides whether the member may commit.
-func (s *shard) validateCommit(id commitIdentity) error {
+func (s *shard) validateCommit(id commitIdentity) (commitCheck, error) {
+	if g := s.consumers[id.groupID]; g != nil {
+		return g.validateCommit(id)
+	}
+	return nil, s.validateClassicCommit(id)
+}
+
+// commitCheck decides about a single partition; nil accepts all.
+type commitCheck func(topic ident.TopicID, partition int32) int16
+
+func (s *shard) validateClassicCommit(id commitIdentity) error {
 	g := s.group(id.groupID)
 	if g == nil {
 		if id.generation < 0 {
@@ -49,7 +59,7 @@ func (s *shard) validateCommit(id commitIdentity) error {
 
 // commit handles OffsetCommit for topics that exist: one record for each partition.
 func (s *shard) commit(req *kmsg.OffsetCommitRequest, topics []commitTopic) error {
-	err := s.validateCommit(commitIdentity{
+	check, err := s.validateCommit(commitIdentity{
 		groupID: req.Group, memberID: req.MemberID, instanceID: req.InstanceID, generation: req.Generation, version: req.Version,
 	})
 	if err != nil {
@@ -67,6 +77,9 @@ func (s *shard) commit(req *kmsg.OffsetCommitRequest, topics []commitTopic) erro
 	for i := range topics {
 		for j := range topics[i].partitions {
 			p := &topics[i].partitions[j]
+			if p.code == 0 && check != nil {
+				p.code = check(topics[i].id, p.partition)
+			}
 			if p.code == 0 {
 				p.code = s.commitPartition(req, &topics[i], p, now, expire)
 			}

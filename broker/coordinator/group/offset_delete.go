@@ -10,12 +10,15 @@ import (
 
 // deleteOffsets handles OffsetDelete; unknown partitions are answered by partitionCode, and others with 0.
 func (s *shard) deleteOffsets(req *kmsg.OffsetDeleteRequest, partitionCode func(topic string, partition int32) int16) ([]kmsg.OffsetDeleteResponseTopic, error) {
-	g := s.group(req.Group)
-	if g == nil {
+	var isSubscribed func(topic string) bool
+	if g := s.consumers[req.Group]; g != nil {
+		isSubscribed = g.isSubscribed
+	} else if g := s.group(req.Group); g == nil {
 		return nil, kerr.GroupIDNotFound
-	}
-	if !g.is(stateEmpty) && !g.usesConsumerProtocol() {
+	} else if !g.is(stateEmpty) && !g.usesConsumerProtocol() {
 		return nil, kerr.NonEmptyGroup
+	} else {
+		isSubscribed = g.isSubscribed
 	}
 	topics := make([]kmsg.OffsetDeleteResponseTopic, 0, len(req.Topics))
 	for _, t := range req.Topics {
@@ -23,7 +26,7 @@ func (s *shard) deleteOffsets(req *kmsg.OffsetDeleteRequest, partitionCode func(
 		rt.Topic = t.Topic
 		for _, p := range t.Partitions {
 			code := partitionCode(t.Topic, p.Partition)
-			if code == 0 && g.isSubscribed(t.Topic) {
+			if code == 0 && isSubscribed(t.Topic) {
 				code = kerr.GroupSubscribedToTopic.Code
 			}
 			rp := kmsg.NewOffsetDeleteResponseTopicPartition()

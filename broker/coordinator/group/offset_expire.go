@@ -9,20 +9,27 @@ import (
 func (s *shard) cleanup() {
 	for _, groupID := range slices.Sorted(maps.Keys(s.groups)) {
 		g := s.groups[groupID]
-		if s.expireOffsets(g) && g.is(stateEmpty) {
-			s.log.Info("group removed: it has no members and no offsets", "group", groupID)
-			s.write(groupTombstone(groupID))
-		}
+		s.cleanupGroup(groupID, g.isSubscribed, g.expirySince())
+	}
+	for _, groupID := range slices.Sorted(maps.Keys(s.consumers)) {
+		sinceCommit := func(o committed) int64 { return o.commitTimestamp }
+		s.cleanupGroup(groupID, s.consumers[groupID].isSubscribed, sinceCommit)
+	}
+}
+
+func (s *shard) cleanupGroup(groupID string, isSubscribed func(topic string) bool, since func(committed) int64) {
+	if s.expireOffsets(groupID, isSubscribed, since) && s.isEmpty(groupID) {
+		s.log.Info("group removed: it has no members and no offsets", "group", groupID)
+		s.writeGroupTombstones(groupID)
 	}
 }
 
 // expireOffsets writes a tombstone for each expired offset and reports whether the group has none left.
-func (s *shard) expireOffsets(g *classicGroup) bool {
-	offsets, open := s.offsets.groups[g.groupID], s.offsets.open[g.groupID]
+func (s *shard) expireOffsets(groupID string, isSubscribed func(topic string) bool, since func(committed) int64) bool {
+	offsets, open := s.offsets.groups[groupID], s.offsets.open[groupID]
 	if len(offsets) == 0 {
 		return len(open) == 0
 	}
-	since := g.expirySince()
 	if since == nil {
 		return false
 	}
@@ -32,11 +39,11 @@ func (s *shard) expireOffsets(g *classicGroup) bool {
 		if o.expireTimestamp != noExpireTimestamp {
 			expired = now >= o.expireTimestamp
 		}
-		if !expired || g.isSubscribed(topic) || s.offsets.hasPending(g.groupID, topic, partition) {
+		if !expired || isSubscribed(topic) || s.offsets.hasPending(groupID, topic, partition) {
 			allExpired = false
 			return
 		}
-		s.write(offsetTombstone(g.groupID, topic, partition))
+		s.write(offsetTombstone(groupID, topic, partition))
 	})
 	return allExpired && len(open) == 0
 }

@@ -14,7 +14,7 @@ func producerOf(req *kmsg.TxnOffsetCommitRequest) *coordinator.Producer {
 
 // txnCommit handles TxnOffsetCommit: the offsets are written in the transaction and count when it commits.
 func (s *shard) txnCommit(req *kmsg.TxnOffsetCommitRequest, topics []commitTopic) error {
-	err := s.validateCommit(commitIdentity{
+	check, err := s.validateCommit(commitIdentity{
 		groupID: req.Group, memberID: req.MemberID, instanceID: req.InstanceID, generation: req.Generation,
 		transactional: true, version: req.Version,
 	})
@@ -25,6 +25,9 @@ func (s *shard) txnCommit(req *kmsg.TxnOffsetCommitRequest, topics []commitTopic
 		t := &topics[i]
 		for j := range t.partitions {
 			p := &t.partitions[j]
+			if p.code == 0 && check != nil {
+				p.code = check(t.id, p.partition)
+			}
 			switch {
 			case p.code != 0:
 			case len(p.metadata) > s.cfg.OffsetMetadataMaxBytes:

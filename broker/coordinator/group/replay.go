@@ -25,8 +25,20 @@ func (s *shard) Replay(r coordinator.Replayed) error {
 		return s.replayOffset(r, k.Group, k.Topic, k.Partition)
 	case *record.GroupMetadataKey:
 		return s.replayGroup(k, r.Value)
+	case *record.ConsumerGroupMetadataKey:
+		return s.replayGroupEpoch(k, r.Value)
+	case *record.ConsumerGroupMemberMetadataKey:
+		return s.replayMember(k, r.Value)
+	case *record.ConsumerGroupTargetAssignmentMetadataKey:
+		return s.replayAssignmentEpoch(k, r.Value)
+	case *record.ConsumerGroupTargetAssignmentMemberKey:
+		return s.replayTarget(k, r.Value)
+	case *record.ConsumerGroupCurrentMemberAssignmentKey:
+		return s.replayCurrent(k, r.Value)
+	case *record.ConsumerGroupRegularExpressionKey:
+		return s.replayRegex(k, r.Value)
 	default:
-		return nil
+		return nil // ConsumerGroupPartitionMetadata of older versions; share and streams groups
 	}
 }
 
@@ -41,8 +53,9 @@ func (s *shard) replayOffset(r coordinator.Replayed, groupID, topic string, part
 	if err := readValue(&v, r.Value); err != nil {
 		return err
 	}
-	// An offset without a group is a simple group's.
-	s.groupOrCreate(groupID)
+	if s.consumers[groupID] == nil {
+		s.groupOrCreate(groupID) // an offset without a group is a simple group's
+	}
 	o := committed{
 		offset: v.Offset, leaderEpoch: v.LeaderEpoch, metadata: v.Metadata, topicID: v.TopicId,
 		commitTimestamp: v.CommitTimestamp, expireTimestamp: v.ExpireTimestamp, recordOffset: r.Offset,
@@ -70,6 +83,7 @@ func (s *shard) replayGroup(k *record.GroupMetadataKey, value []byte) error {
 	if err := readValue(&v, value); err != nil {
 		return badRecord(k, err)
 	}
+	delete(s.consumers, k.Group)
 	g := newClassicGroup(k.Group)
 	g.generation, g.protocolType, g.protocolName = v.Generation, v.ProtocolType, v.Protocol
 	g.stateSince = timeOf(v.CurrentStateTimestamp)

@@ -53,7 +53,7 @@ func NewService(cfg Config, deps Dependencies) *Service {
 		Topic: OffsetsTopic, Writer: deps.Writer, Loader: deps.Loader,
 		NewState: func(partition int32) *shard {
 			tp := ident.TopicPartition{Topic: OffsetsTopic, Partition: partition}
-			return newShard(&s.cfg, cfg.Logger.With("partition", partition), func() int { return deps.Writer.MaxBatchBytes(tp) })
+			return newShard(&s.cfg, cfg.Logger.With("partition", partition), deps.Topics, func() int { return deps.Writer.MaxBatchBytes(tp) })
 		},
 		AppendLinger: cfg.AppendLinger, WriteTimeout: cfg.OffsetCommitTimeout, Compression: cfg.Compression, Logger: cfg.Logger,
 	})

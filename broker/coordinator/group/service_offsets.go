@@ -169,13 +169,16 @@ func (s *Service) OffsetFetch(_ RequestContext, req *kmsg.OffsetFetchRequest, do
 			gather.done()
 		}
 		s.submit(s.PartitionFor(rg.Group), refuse, func(sh *shard) {
-			if all {
+			invalid := sh.validateFetch(&rg)
+			switch {
+			case invalid != nil:
+			case all:
 				result.topics = sh.fetchAll(rg.Group, req.RequireStable)
-			} else {
+			default:
 				sh.fetch(rg.Group, result.topics, req.RequireStable)
 			}
 			sh.reply(func(err error) {
-				result.code = errorCode(writeError(err))
+				result.code = errorCode(firstError(writeError(err), invalid))
 				if all && req.Version >= 10 {
 					s.fillTopicIDs(result)
 				}

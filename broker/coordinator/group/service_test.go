@@ -1,6 +1,8 @@
 package group
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,6 +32,8 @@ func (t topicTable) TopicName(id ident.TopicID) (string, bool) {
 	}
 	return "", false
 }
+
+func (t topicTable) TopicNames() []string { return slices.Sorted(maps.Keys(t)) }
 
 func (t topicTable) PartitionCount(name string) int32 { return t[name] }
 
@@ -76,6 +80,10 @@ func call(s *Service, request kmsg.Request) <-chan kmsg.Response {
 		s.ListGroups(ctx, req, func(r *kmsg.ListGroupsResponse) { out <- r })
 	case *kmsg.DeleteGroupsRequest:
 		s.DeleteGroups(ctx, req, func(r *kmsg.DeleteGroupsResponse) { out <- r })
+	case *kmsg.ConsumerGroupHeartbeatRequest:
+		s.ConsumerGroupHeartbeat(ctx, req, func(r *kmsg.ConsumerGroupHeartbeatResponse) { out <- r })
+	case *kmsg.ConsumerGroupDescribeRequest:
+		s.ConsumerGroupDescribe(ctx, req, func(r *kmsg.ConsumerGroupDescribeResponse) { out <- r })
 	default:
 		panic("no such request")
 	}
@@ -129,7 +137,12 @@ func everyRequest() []kmsg.Request {
 	list := kmsg.NewPtrListGroupsRequest()
 	del := kmsg.NewPtrDeleteGroupsRequest()
 	del.Groups = []string{"h", "i"}
-	return []kmsg.Request{join, sync, beat, leave, commit, txn, fetch, remove, describe, list, del}
+	consumer := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	consumer.Group, consumer.MemberID, consumer.RebalanceTimeoutMillis = "c", "m", 10000
+	consumer.SubscribedTopicNames, consumer.Topics = []string{"t"}, []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	describeConsumer := kmsg.NewPtrConsumerGroupDescribeRequest()
+	describeConsumer.Groups = []string{"c", "h"}
+	return []kmsg.Request{join, sync, beat, leave, commit, txn, fetch, remove, describe, list, del, consumer, describeConsumer}
 }
 
 // TestEveryVersionIsAnswered sends each request in each version, and reads each answer back from its bytes.
@@ -196,6 +209,12 @@ func codesOf(r kmsg.Response) (codes []int16) {
 		codes = append(codes, r.ErrorCode)
 	case *kmsg.OffsetDeleteResponse:
 		codes = append(codes, r.ErrorCode)
+	case *kmsg.ConsumerGroupHeartbeatResponse:
+		codes = append(codes, r.ErrorCode)
+	case *kmsg.ConsumerGroupDescribeResponse:
+		for _, g := range r.Groups {
+			codes = append(codes, g.ErrorCode)
+		}
 	}
 	return codes
 }

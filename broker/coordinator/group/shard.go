@@ -18,14 +18,19 @@ type shard struct {
 	newID    func() string
 	maxBatch func() int // what a record batch of the partition may take
 
-	groups  map[string]*classicGroup
-	offsets offsetStore
-	timers  coordinator.Timers[timerKey]
+	topics Topics
+
+	groups    map[string]*classicGroup
+	consumers map[string]*consumerGroup // a name is in one of the two maps
+	offsets   offsetStore
+	timers    coordinator.Timers[timerKey]
 
 	// Of the operation that runs.
 	now     time.Time
 	records []coordinator.Record
 	replies []reply
+	// divisible: a part of the records is a state to go on from, see coordinator.Outcome.
+	divisible bool
 }
 
 // reply releases one answer: with nil when the operation is committed, else with the reason why it is not.
@@ -34,10 +39,12 @@ type reply func(err error)
 type timerKind int8
 
 const (
-	timerJoin      timerKind = iota // the join phase of a rebalance ends
-	timerSync                       // members that have not sent SyncGroup are removed
-	timerHeartbeat                  // a member's session ends
-	timerCleanup                    // expired offsets and empty groups are looked for
+	timerJoin       timerKind = iota // the join phase of a rebalance ends
+	timerSync                        // members that have not sent SyncGroup are removed
+	timerHeartbeat                   // a member's session ends
+	timerCleanup                     // expired offsets and empty groups are looked for
+	timerSession                     // a session in a consumer group ends
+	timerRevocation                  // a member of a consumer group had to give up partitions by now
 )
 
 type timerKey struct {
@@ -47,8 +54,11 @@ type timerKey struct {
 
 var _ coordinator.StateMachine = (*shard)(nil)
 
-func newShard(cfg *Config, log *slog.Logger, maxBatch func() int) *shard {
-	s := &shard{cfg: cfg, log: log, newID: cfg.NewID, maxBatch: maxBatch, groups: make(map[string]*classicGroup)}
+func newShard(cfg *Config, log *slog.Logger, topics Topics, maxBatch func() int) *shard {
+	s := &shard{
+		cfg: cfg, log: log, newID: cfg.NewID, topics: topics, maxBatch: maxBatch,
+		groups: make(map[string]*classicGroup), consumers: make(map[string]*consumerGroup),
+	}
 	if s.newID == nil {
 		s.newID = randomUUID
 	}
@@ -58,9 +68,9 @@ func newShard(cfg *Config, log *slog.Logger, maxBatch func() int) *shard {
 
 // do runs a handler and returns what it wants done.
 func (s *shard) do(now time.Time, handler func()) coordinator.Outcome {
-	s.now, s.records, s.replies = now, nil, nil
+	s.now, s.records, s.replies, s.divisible = now, nil, nil, false
 	handler()
-	o := coordinator.Outcome{Records: s.records}
+	o := coordinator.Outcome{Records: s.records, Divisible: s.divisible}
 	if replies := s.replies; len(replies) > 0 {
 		o.Done = func(err error) {
 			for _, r := range replies {
@@ -90,6 +100,10 @@ func (s *shard) Tick(now time.Time) coordinator.Outcome {
 		case key.kind == timerCleanup:
 			s.cleanup()
 			s.timers.Schedule(key, now.Add(s.cfg.OffsetsRetentionCheckInterval))
+		case key.kind == timerSession || key.kind == timerRevocation:
+			if g := s.consumers[key.group]; g != nil {
+				s.expireConsumer(g, key)
+			}
 		case g == nil:
 		case key.kind == timerJoin:
 			s.joinPhaseEnds(g)
@@ -113,6 +127,9 @@ func (s *shard) Loaded(now time.Time) coordinator.Outcome {
 			if len(g.members) > s.cfg.MaxSize {
 				s.prepareRebalance(g, "the group is larger than group.max.size")
 			}
+		}
+		for _, id := range slices.Sorted(maps.Keys(s.consumers)) {
+			s.resumeConsumers(s.consumers[id])
 		}
 	})
 }

@@ -34,7 +34,7 @@ type world struct {
 	now    time.Time
 	log    []logged
 	ids    int
-	topics map[string]int32
+	topics topicTable
 	// members remembers the member id that each request label was given.
 	members map[string]string
 	out     strings.Builder
@@ -49,7 +49,7 @@ type logged struct {
 }
 
 func newWorld() *world {
-	w := &world{cfg: DefaultConfig(), now: time.UnixMilli(1_000_000), topics: map[string]int32{}, members: map[string]string{}, large: 1 << 20}
+	w := &world{cfg: DefaultConfig(), now: time.UnixMilli(1_000_000), topics: topicTable{}, members: map[string]string{}, large: 1 << 20}
 	w.cfg.NewID = func() string { w.ids++; return strconv.Itoa(w.ids) }
 	w.shard = w.empty()
 	w.load()
@@ -57,7 +57,7 @@ func newWorld() *world {
 }
 
 func (w *world) empty() *shard {
-	return newShard(&w.cfg, slog.New(slog.DiscardHandler), func() int { return w.large })
+	return newShard(&w.cfg, slog.New(slog.DiscardHandler), w.topics, func() int { return w.large })
 }
 
 // load reads the log into a new shard, as after a failover.

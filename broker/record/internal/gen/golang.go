@@ -170,7 +170,11 @@ func (g *codeWriter) defaults(name string, fields []*field) error {
 		if value != "" {
 			g.p("m.%s = %s", f.name, value)
 		}
-		if f.isStruct() && !f.isArray() && !f.everNullable() {
+		if f.isTaggedStruct() {
+			// Kafka's generator takes a default of null for "the struct's own defaults" here, and writes null as a tag.
+			g.p("m.%s = new(%s)", f.name, g.elementType(f.typ))
+		}
+		if f.isStruct() && !f.isArray() && !f.everNullable() || f.isTaggedStruct() {
 			g.p("m.%s.setDefaults()", f.name)
 		}
 	}
@@ -222,6 +226,8 @@ func (g *codeWriter) differs(f *field) (string, error) {
 	switch {
 	case f.isStruct() && !f.isArray() && !f.everNullable():
 		return "", fmt.Errorf("field %s: a tagged or versioned struct has to be nullable", f.name)
+	case f.isTaggedStruct():
+		return fmt.Sprintf("(%s == nil || !isDefault(%s, new(%s)))", name, name, g.elementType(f.typ)), nil
 	case f.everNullable() && value == "":
 		return name + " != nil", nil
 	case f.everNullable() && f.typ == "string":
@@ -243,6 +249,11 @@ func (g *codeWriter) differs(f *field) (string, error) {
 		value = "0"
 	}
 	return name + " != " + value, nil
+}
+
+// isTaggedStruct says that the field is a nullable struct with a tag, whose null is coded in a way of its own.
+func (f *field) isTaggedStruct() bool {
+	return f.tag >= 0 && f.isStruct() && !f.isArray() && f.everNullable()
 }
 
 // taggedFields returns the tagged fields, lowest tag first.
