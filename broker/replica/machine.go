@@ -165,10 +165,10 @@ func (m *machine) logStartMoved(offset int64) effects {
 	return effects{lowWatermarkAdvanced: true}
 }
 
-// truncated tells that a follower's log was cut to logEndOffset, or emptied to start there.
+// truncated tells that a follower's log was cut to logEndOffset, or emptied to start there: what the leader no longer has is committed.
 func (m *machine) truncated(logStartOffset, logEndOffset int64) {
 	m.logStartOffset, m.logEndOffset = logStartOffset, logEndOffset
-	m.highWatermark = min(m.highWatermark, logEndOffset)
+	m.highWatermark = max(min(m.highWatermark, logEndOffset), logStartOffset)
 }
 
 // learnHighWatermark is a follower's: the leader's high watermark came with a fetch. A follower's never passes its own log end.

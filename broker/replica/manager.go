@@ -66,12 +66,14 @@ type ReplicaView struct {
 	CaughtUp     time.Time
 }
 
-// Fetcher keeps followers in step with their leaders.
+// Fetcher keeps followers in step with their leaders; *Fetchers is one.
 type Fetcher interface {
 	// Follow starts copying p from leader, or goes on in a new epoch. A log that has diverged is truncated first.
-	Follow(p *Partition, leader *metadata.Broker, leaderEpoch int32)
-	// Unfollow stops copying p: it leads now, or is gone. When it returns, nothing is appended to p's log any more.
+	Follow(p *Partition, leader ident.BrokerID, leaderEpoch int32)
+	// Unfollow stops copying p: it leads now, has no leader, or is gone.
 	Unfollow(p *Partition)
+	// Close stops all copying, and returns when nothing is copied any more.
+	Close()
 }
 
 // Manager holds this broker's replicas, and is the one entry to the data plane. It acts on the metadata it is told by OnMetadata.
@@ -127,6 +129,9 @@ func (m *Manager) Close() error {
 		m.stop()
 	}
 	m.wg.Wait()
+	if m.cfg.Fetcher != nil {
+		m.cfg.Fetcher.Close()
+	}
 	err := m.marks.flush()
 	for _, p := range m.Partitions() {
 		_, w := p.close(fmt.Errorf("%w: the broker is shutting down", kerr.NotLeaderForPartition))

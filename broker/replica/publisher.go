@@ -90,8 +90,8 @@ func (m *Manager) makeFollower(tp ident.TopicPartition, topicID ident.TopicID, m
 	if m.cfg.Fetcher == nil {
 		return
 	}
-	if leader := image.Broker(mp.Leader); leader != nil {
-		m.cfg.Fetcher.Follow(p, leader, mp.LeaderEpoch)
+	if mp.Leader >= 0 {
+		m.cfg.Fetcher.Follow(p, mp.Leader, mp.LeaderEpoch)
 	} else {
 		m.cfg.Fetcher.Unfollow(p)
 	}

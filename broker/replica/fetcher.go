@@ -1,0 +1,130 @@
+package replica
+
+import (
+	"context"
+	"hash/fnv"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/syncx"
+)
+
+// FetcherConfig is what followers need to copy from leaders.
+type FetcherConfig struct {
+	BrokerID    ident.BrokerID
+	BrokerEpoch func() int64 // nil: -1
+	// Connect returns a client of another broker; *wire.Client is one. It resolves the address when it dials, so that a broker
+	// that came back elsewhere is found.
+	Connect func(leader ident.BrokerID) Requester
+
+	Fetchers          int           // num.replica.fetchers: connections to each leader
+	MaxWait           time.Duration // replica.fetch.wait.max.ms
+	MinBytes          int           // replica.fetch.min.bytes
+	MaxBytes          int           // replica.fetch.response.max.bytes
+	PartitionMaxBytes int           // replica.fetch.max.bytes
+	Backoff           time.Duration // replica.fetch.backoff.ms
+
+	Logger *slog.Logger
+}
+
+// Requester sends requests to one broker.
+type Requester interface {
+	Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error)
+	Close() error
+}
+
+// Fetchers copies partitions from their leaders. For each leader there are up to FetcherConfig.Fetchers loops, each with its own
+// connection and one fetch session; a partition always has the same one, so that its answers come in order. A loop lives
+// as long as it has partitions.
+type Fetchers struct {
+	cfg    FetcherConfig
+	logger *slog.Logger
+	ctx    context.Context //nolint:containedctx // it is the loops' lifetime, which begins and ends with the Fetchers
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	// mu guards who copies what. Before a fetcher's own lock.
+	mu struct {
+		syncx.Mutex
+		loops map[fetcherKey]*fetcher
+		where map[*Partition]fetcherKey
+	}
+}
+
+type fetcherKey struct {
+	leader ident.BrokerID
+	index  int
+}
+
+// NewFetchers returns a Fetcher that has nothing to copy yet.
+func NewFetchers(cfg FetcherConfig) *Fetchers {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.BrokerEpoch == nil {
+		cfg.BrokerEpoch = func() int64 { return -1 }
+	}
+	cfg.Fetchers = max(1, cfg.Fetchers)
+	f := &Fetchers{cfg: cfg, logger: cfg.Logger}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	f.mu.loops = make(map[fetcherKey]*fetcher)
+	f.mu.where = make(map[*Partition]fetcherKey)
+	return f
+}
+
+// Follow starts copying p from leader, or goes on in a new epoch.
+func (f *Fetchers) Follow(p *Partition, leader ident.BrokerID, leaderEpoch int32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	key := fetcherKey{leader: leader, index: fetcherIndex(p.tp, f.cfg.Fetchers)}
+	if old, ok := f.mu.where[p]; ok && old != key {
+		f.removeLocked(p, old)
+	}
+	if f.ctx.Err() != nil {
+		return
+	}
+	l := f.mu.loops[key]
+	if l == nil {
+		l = newFetcher(f, key)
+		f.mu.loops[key] = l
+		f.wg.Go(l.run)
+	}
+	f.mu.where[p] = key
+	l.add(p, leaderEpoch)
+}
+
+// Unfollow stops copying p. An answer that is being worked on finds p in another role and is dropped.
+func (f *Fetchers) Unfollow(p *Partition) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if key, ok := f.mu.where[p]; ok {
+		f.removeLocked(p, key)
+	}
+}
+
+// removeLocked takes p from its loop, and ends the loop if that was its last. REQUIRES: f.mu.
+func (f *Fetchers) removeLocked(p *Partition, key fetcherKey) {
+	f.mu.AssertHeld()
+	delete(f.mu.where, p)
+	if l := f.mu.loops[key]; l != nil && l.remove(p) == 0 {
+		delete(f.mu.loops, key)
+		l.cancel()
+	}
+}
+
+// Close stops all copying and waits for it.
+func (f *Fetchers) Close() {
+	f.cancel()
+	f.wg.Wait()
+}
+
+// fetcherIndex spreads partitions over a leader's loops.
+func fetcherIndex(tp ident.TopicPartition, n int) int {
+	h := fnv.New32a()
+	h.Write([]byte(tp.Topic)) // never fails
+	return int((h.Sum32() + uint32(tp.Partition)) % uint32(n))
+}

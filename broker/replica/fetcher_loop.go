@@ -1,0 +1,268 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/broker/storage"
+	"github.com/kgo-project/kgo/broker/syncx"
+)
+
+// fetcher copies some partitions from one leader: one request after the other, each with all partitions that can be fetched now.
+type fetcher struct {
+	owner   *Fetchers
+	key     fetcherKey
+	client  Requester
+	ctx     context.Context //nolint:containedctx // the loop's lifetime
+	cancel  context.CancelFunc
+	wake    chan struct{} // capacity 1: a token says that partitions were added
+	session clientSession // the loop's own
+
+	// mu guards the partitions. Never held during a request or an append.
+	mu struct {
+		syncx.Mutex
+		partitions map[*Partition]*followed
+	}
+}
+
+// followed is one partition of a fetcher.
+type followed struct {
+	partition   *Partition
+	leaderEpoch int32
+	until       time.Time // don't fetch before: the leader had an error for it
+	stopped     bool      // not before a new epoch: this one is over, or the log has failed
+}
+
+func newFetcher(owner *Fetchers, key fetcherKey) *fetcher {
+	f := &fetcher{owner: owner, key: key, client: owner.cfg.Connect(key.leader), wake: make(chan struct{}, 1)}
+	f.ctx, f.cancel = context.WithCancel(owner.ctx)
+	f.mu.partitions = make(map[*Partition]*followed)
+	return f
+}
+
+func (f *fetcher) add(p *Partition, leaderEpoch int32) {
+	f.mu.Lock()
+	if old := f.mu.partitions[p]; old == nil || old.leaderEpoch != leaderEpoch {
+		f.mu.partitions[p] = &followed{partition: p, leaderEpoch: leaderEpoch}
+	}
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (f *fetcher) remove(p *Partition) (left int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.mu.partitions, p)
+	return len(f.mu.partitions)
+}
+
+// due lists the partitions to fetch now, by name, and when the next of the others is.
+func (f *fetcher) due(now time.Time) (due []*followed, next time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.mu.partitions {
+		switch {
+		case p.stopped:
+		case p.until.After(now):
+			if next.IsZero() || p.until.Before(next) {
+				next = p.until
+			}
+		default:
+			due = append(due, p)
+		}
+	}
+	slices.SortFunc(due, func(a, b *followed) int { return compareTP(a.partition.tp, b.partition.tp) })
+	return due, next
+}
+
+// delay keeps p out of the requests for a while.
+func (f *fetcher) delay(p *followed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p.until = time.Now().Add(f.owner.cfg.Backoff)
+}
+
+// stop keeps p out of the requests until it follows in a new epoch.
+func (f *fetcher) stop(p *followed) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p.stopped = true
+}
+
+func (f *fetcher) run() {
+	defer func() {
+		f.client.Close() // nothing waits for it any more
+	}()
+	for f.ctx.Err() == nil {
+		due, next := f.due(time.Now())
+		if len(due) == 0 {
+			f.idle(next)
+			continue
+		}
+		if err := f.fetch(due); err != nil && f.ctx.Err() == nil {
+			f.session.reset()
+			f.owner.logger.Warn("fetch from the leader failed", "leader", f.key.leader, "partitions", len(due), "error", err)
+			f.idle(time.Now().Add(f.owner.cfg.Backoff))
+		}
+	}
+}
+
+// idle waits until a partition is added, or until the moment given, if any.
+func (f *fetcher) idle(until time.Time) {
+	var timer <-chan time.Time
+	if !until.IsZero() {
+		timer = time.After(time.Until(until))
+	}
+	select {
+	case <-f.ctx.Done():
+	case <-f.wake:
+	case <-timer:
+	}
+}
+
+// fetch sends one request and works through the answer.
+func (f *fetcher) fetch(due []*followed) error {
+	asked := make(map[sessionKey]*asked, len(due))
+	wants := make([]want, 0, len(due))
+	for _, p := range due {
+		at, err := p.partition.position(p.leaderEpoch)
+		if err != nil {
+			f.failed(p, err)
+			continue
+		}
+		key := sessionKey{topicID: p.partition.topicID, partition: p.partition.tp.Partition}
+		asked[key] = newAsked(p, at)
+		wants = append(wants, want{key: key, topic: p.partition.tp.Topic, leaderEpoch: p.leaderEpoch, position: at})
+	}
+	if len(wants) == 0 {
+		return nil
+	}
+	cfg := &f.owner.cfg
+	req := f.session.next(wants)
+	req.ReplicaID, req.ReplicaState.ID, req.ReplicaState.Epoch = int32(cfg.BrokerID), int32(cfg.BrokerID), cfg.BrokerEpoch()
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(cfg.MaxWait.Milliseconds()), int32(cfg.MinBytes), int32(cfg.MaxBytes)
+	for i := range req.Topics {
+		for k := range req.Topics[i].Partitions {
+			req.Topics[i].Partitions[k].PartitionMaxBytes = int32(cfg.PartitionMaxBytes)
+		}
+	}
+	resp, err := f.client.Request(f.ctx, req)
+	if err != nil {
+		return err
+	}
+	answer, ok := resp.(*kmsg.FetchResponse)
+	if !ok {
+		return fmt.Errorf("fetch was answered with %T", resp)
+	}
+	if answer.GetVersion() < 13 {
+		return fmt.Errorf("broker %d speaks Fetch up to v%d only; replication needs topic ids (v13)", f.key.leader, answer.GetVersion())
+	}
+	if again, err := f.session.answered(answer); err != nil || again {
+		return err
+	}
+	for i := range answer.Topics {
+		t := &answer.Topics[i]
+		for k := range t.Partitions {
+			if a := asked[sessionKey{topicID: t.TopicID, partition: t.Partitions[k].Partition}]; a != nil {
+				f.handle(a, &t.Partitions[k])
+			}
+		}
+	}
+	return nil
+}
+
+// asked is what was asked of one partition.
+type asked struct {
+	followed *followed
+	position position
+}
+
+func newAsked(p *followed, at position) *asked { return &asked{followed: p, position: at} }
+
+// handle takes one partition's answer.
+func (f *fetcher) handle(a *asked, row *kmsg.FetchResponseTopicPartition) {
+	p := a.followed
+	var err error
+	switch row.ErrorCode {
+	case 0:
+		if d := row.DivergingEpoch; d.Epoch >= 0 || d.EndOffset >= 0 {
+			diverging := EpochEndOffset{LeaderEpoch: d.Epoch, EndOffset: d.EndOffset}
+			err = p.partition.truncate(p.leaderEpoch, func(log *storage.Log) int64 { return commonEnd(log, diverging) })
+			f.owner.logger.Info("truncated to the leader's history", "partition", p.partition.tp.String(), "leader_epoch", p.leaderEpoch, "diverging_epoch", d.Epoch, "diverging_offset", d.EndOffset)
+			break
+		}
+		err = p.partition.appendFollowed(row.RecordBatches, p.leaderEpoch, row.HighWatermark, row.LogStartOffset)
+	case kerr.OffsetOutOfRange.Code:
+		err = f.outOfRange(a)
+	default:
+		err = kerr.ErrorForCode(row.ErrorCode)
+	}
+	if err != nil {
+		f.failed(p, err)
+	}
+}
+
+// failed decides what becomes of a partition that can't be copied now.
+func (f *fetcher) failed(p *followed, err error) {
+	switch {
+	case errors.Is(err, errNotFollowing), errors.Is(err, kerr.FencedLeaderEpoch):
+		f.stop(p) // the metadata says what comes next, or has said so already
+	case kerr.IsRetriable(err):
+		f.owner.logger.Debug("replica not copied for now", "partition", p.partition.tp.String(), "leader", f.key.leader, "error", err)
+		f.delay(p)
+	default:
+		f.owner.logger.Warn("replica not copied", "partition", p.partition.tp.String(), "leader", f.key.leader, "error", err)
+		f.delay(p)
+	}
+}
+
+// outOfRange finds a new position for a follower whose log's end isn't in the leader's log: beyond the leader's end after an unclean
+// election, or before its start, when the follower was away for longer than records are kept.
+func (f *fetcher) outOfRange(a *asked) error {
+	p := a.followed
+	end, err := f.leaderOffset(p, TimestampLatest)
+	if err != nil {
+		return err
+	}
+	if end < a.position.fetchOffset {
+		f.owner.logger.Warn("the log is longer than the leader's", "partition", p.partition.tp.String(), "log_end_offset", a.position.fetchOffset, "leader_log_end_offset", end)
+		return p.partition.truncate(p.leaderEpoch, func(*storage.Log) int64 { return end })
+	}
+	start, err := f.leaderOffset(p, TimestampEarliest)
+	if err != nil || start <= a.position.fetchOffset {
+		return err
+	}
+	f.owner.logger.Info("the log ends before the leader's begins; starting anew there", "partition", p.partition.tp.String(), "log_end_offset", a.position.fetchOffset, "leader_log_start_offset", start)
+	return p.partition.restartAt(p.leaderEpoch, start)
+}
+
+// leaderOffset asks the leader for the end or the start of its log.
+func (f *fetcher) leaderOffset(p *followed, timestamp int64) (int64, error) {
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.ReplicaID = int32(f.owner.cfg.BrokerID)
+	topic := kmsg.NewListOffsetsRequestTopic()
+	topic.Topic = p.partition.tp.Topic
+	row := kmsg.NewListOffsetsRequestTopicPartition()
+	row.Partition, row.CurrentLeaderEpoch, row.Timestamp = p.partition.tp.Partition, p.leaderEpoch, timestamp
+	topic.Partitions = append(topic.Partitions, row)
+	req.Topics = append(req.Topics, topic)
+	resp, err := f.client.Request(f.ctx, req)
+	if err != nil {
+		return 0, err
+	}
+	answer, ok := resp.(*kmsg.ListOffsetsResponse)
+	if !ok || len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1 {
+		return 0, fmt.Errorf("broker %d gave no offset of %s", f.key.leader, p.partition.tp)
+	}
+	got := &answer.Topics[0].Partitions[0]
+	return got.Offset, kerr.ErrorForCode(got.ErrorCode)
+}
