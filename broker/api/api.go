@@ -105,6 +105,8 @@ func (h *Handlers) rows() []wire.API {
 		{Key: 57, Max: 2, Handle: h.forward},
 		{Key: 60, Max: 2, Handle: h.describeCluster},
 		{Key: 64, Max: 0, Handle: h.forward},
+		{Key: 68, Max: 1, Handle: h.consumerGroupHeartbeat},
+		{Key: 69, Max: 1, Handle: h.consumerGroupDescribe},
 		{Key: 74, Max: 1, Handle: h.listConfigResources},
 		{Key: 75, Max: 0, Handle: h.describeTopicPartitions},
 	}

@@ -54,3 +54,18 @@ func (h *Handlers) deleteGroups(r *wire.Request) {
 func (h *Handlers) offsetDelete(r *wire.Request) {
 	h.Groups.OffsetDelete(groupContext(r), r.Body.(*kmsg.OffsetDeleteRequest), func(resp *kmsg.OffsetDeleteResponse) { r.Respond(resp) })
 }
+
+func (h *Handlers) consumerGroupHeartbeat(r *wire.Request) {
+	req := r.Body.(*kmsg.ConsumerGroupHeartbeatRequest)
+	h.Groups.ConsumerGroupHeartbeat(groupContext(r), req, func(resp *kmsg.ConsumerGroupHeartbeatResponse) { r.Respond(resp) })
+}
+
+func (h *Handlers) consumerGroupDescribe(r *wire.Request) {
+	req := r.Body.(*kmsg.ConsumerGroupDescribeRequest)
+	h.Groups.ConsumerGroupDescribe(groupContext(r), req, func(resp *kmsg.ConsumerGroupDescribeResponse) {
+		for i := range resp.Groups {
+			resp.Groups[i].AuthorizedOperations = authorizedOperations(req.IncludeAuthorizedOperations, groupOperations)
+		}
+		r.Respond(resp)
+	})
+}

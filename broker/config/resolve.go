@@ -365,6 +365,13 @@ func (r *resolver) coordinators() {
 		CompressionCodec:       int8(r.Long("offsets.topic.compression.codec")),
 		LoadBufferBytes:        r.Int("offsets.load.buffer.size"),
 		Protocols:              r.List("group.coordinator.rebalance.protocols"),
+		AppendLinger:           r.Duration("group.coordinator.append.linger.ms"),
+
+		ConsumerSessionTimeout:     r.Duration("group.consumer.session.timeout.ms"),
+		ConsumerHeartbeatInterval:  r.Duration("group.consumer.heartbeat.interval.ms"),
+		ConsumerMaxSize:            r.Int("group.consumer.max.size"),
+		ConsumerAssignors:          r.List("group.consumer.assignors"),
+		ConsumerAssignmentInterval: r.Duration("group.consumer.assignment.interval.ms"),
 	}
 	r.Transaction = Transaction{
 		MaxTimeout:        r.Duration("transaction.max.timeout.ms"),

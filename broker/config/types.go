@@ -237,6 +237,13 @@ type Groups struct {
 	CompressionCodec       int8
 	LoadBufferBytes        int
 	Protocols              []string // group.coordinator.rebalance.protocols
+	AppendLinger           time.Duration
+
+	ConsumerSessionTimeout     time.Duration
+	ConsumerHeartbeatInterval  time.Duration
+	ConsumerMaxSize            int
+	ConsumerAssignors          []string
+	ConsumerAssignmentInterval time.Duration
 }
 
 // Transaction is what the transaction coordinator and its topic need.

@@ -102,6 +102,14 @@ func (t imageTopics) TopicName(id ident.TopicID) (string, bool) {
 	return topic.Name, true
 }
 
+// TopicNames lists all topics: group.TopicLister.
+func (t imageTopics) TopicNames() (names []string) {
+	for topic := range t.store.Current().Topics() {
+		names = append(names, topic.Name)
+	}
+	return names
+}
+
 func (t imageTopics) PartitionCount(name string) int32 {
 	topic := t.store.Current().Topic(name)
 	if topic == nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -72,6 +73,10 @@ func groupConfig(cfg *config.Broker, log *slog.Logger) group.Config {
 	c.OffsetMetadataMaxBytes, c.OffsetsRetention, c.OffsetsRetentionCheckInterval = g.OffsetMetadataMax, g.OffsetsRetention, g.RetentionCheckInterval
 	c.OffsetCommitTimeout = g.CommitTimeout
 	c.Compression = batch.Compression{Codec: batch.Codec(g.CompressionCodec)}
+	c.AppendLinger = g.AppendLinger
+	c.ConsumerProtocol = slices.Contains(g.Protocols, "consumer")
+	c.ConsumerSessionTimeout, c.ConsumerHeartbeatInterval, c.ConsumerMaxSize = g.ConsumerSessionTimeout, g.ConsumerHeartbeatInterval, g.ConsumerMaxSize
+	c.ConsumerAssignors, c.ConsumerAssignmentInterval = g.ConsumerAssignors, g.ConsumerAssignmentInterval
 	c.Logger = log
 	return c
 }

@@ -32,6 +32,7 @@ type Config struct {
 	Compression                   batch.Compression // offsets.topic.compression.codec
 	AppendLinger                  time.Duration     // group.coordinator.append.linger.ms; negative: see coordinator.Options
 
+	ConsumerProtocol           bool          // group.coordinator.rebalance.protocols names "consumer"
 	ConsumerSessionTimeout     time.Duration // group.consumer.session.timeout.ms
 	ConsumerHeartbeatInterval  time.Duration // group.consumer.heartbeat.interval.ms
 	ConsumerMaxSize            int           // group.consumer.max.size
@@ -56,6 +57,7 @@ func DefaultConfig() Config {
 		OffsetsRetentionCheckInterval: 10 * time.Minute,
 		OffsetCommitTimeout:           5 * time.Second,
 		AppendLinger:                  -1,
+		ConsumerProtocol:              true,
 		ConsumerSessionTimeout:        45 * time.Second,
 		ConsumerHeartbeatInterval:     5 * time.Second,
 		ConsumerMaxSize:               1<<31 - 1,

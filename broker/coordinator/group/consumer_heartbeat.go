@@ -17,6 +17,9 @@ const topicsRefresh = time.Second
 
 // validateConsumerHeartbeat checks what doesn't need the group.
 func (c *Config) validateConsumerHeartbeat(req *kmsg.ConsumerGroupHeartbeatRequest) error {
+	if !c.ConsumerProtocol {
+		return kerr.UnsupportedVersion
+	}
 	invalid := func(why string) error { return &detailed{kerr.InvalidRequest, why} }
 	empty := func(s *string) bool { return s != nil && strings.TrimSpace(*s) == "" }
 	// Since version 1 members choose their own id.

@@ -48,6 +48,9 @@ func NewService(cfg Config, deps Dependencies) *Service {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if len(cfg.ConsumerAssignors) == 0 {
+		cfg.ConsumerAssignors = DefaultConfig().ConsumerAssignors
+	}
 	s := &Service{cfg: cfg, topics: deps.Topics}
 	s.runtime = coordinator.NewRuntime(coordinator.Options[*shard]{
 		Topic: OffsetsTopic, Writer: deps.Writer, Loader: deps.Loader,

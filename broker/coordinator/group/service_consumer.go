@@ -1,6 +1,7 @@
 package group
 
 import (
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -42,6 +43,10 @@ func (s *Service) ConsumerGroupDescribe(_ RequestContext, req *kmsg.ConsumerGrou
 			gather.done()
 		}
 		refuse := func(err error) { answer(kmsg.ConsumerGroupDescribeResponseGroup{}, err) }
+		if !s.cfg.ConsumerProtocol {
+			refuse(kerr.UnsupportedVersion)
+			continue
+		}
 		s.submit(s.PartitionFor(id), refuse, func(sh *shard) {
 			g := sh.describeConsumer(id)
 			sh.reply(func(err error) { answer(g, err) })
