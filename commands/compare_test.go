@@ -186,7 +186,7 @@ func splitWords(line string) []string {
 var (
 	logLine   = regexp.MustCompile(`^\[\d{4}-\d\d-\d\d .*\] (ERROR|WARN|INFO) |^\[main\] |^\[.*\] (ERROR|WARN|INFO) |^WARN `)
 	stackLine = regexp.MustCompile(`^\s+at |^Caused by: |^\s+\.\.\. \d+ more|^\s+Suppressed: |^ \((org|kafka)\.[\w.$]+\)$`)
-	exception = regexp.MustCompile(`^(Exception in thread "\w+" )?((java|org|kafka|joptsimple)\.[\w.$]*(Exception|Error))(: |$)`)
+	exception = regexp.MustCompile(`^(Exception in thread "\w+" )?((java|org|com|kafka|joptsimple)\.[\w.$]*(Exception|Error))(: |$)`)
 	dataDir   = regexp.MustCompile(`"logDir":"[^"]*"`)
 	choices   = regexp.MustCompile(`^(Option .* takes .*options|.*Valid \w+ are): `)
 	masks     = []struct {
@@ -215,7 +215,6 @@ func normalise(out, errOut, bootstrap, dir string, code int, sorted bool) answer
 			text = m.re.ReplaceAllString(text, m.with)
 		}
 		var lines []string
-		seen := make(map[string]bool)
 		for line := range strings.Lines(text) {
 			line = strings.TrimSuffix(line, "\n")
 			if strings.HasPrefix(line, "Option ") && strings.Contains(line, " Description ") {
@@ -237,11 +236,11 @@ func normalise(out, errOut, bootstrap, dir string, code int, sorted bool) answer
 					for ; m != ""; m = exception.FindString(line) {
 						line = line[len(m):]
 					}
-					if line == "" || seen[line] || len(a.out) > 0 {
+					repeated := slices.ContainsFunc(lines, func(l string) bool { return strings.HasSuffix(l, line) })
+					if line == "" || repeated || len(a.out) > 0 {
 						continue
 					}
 				}
-				seen[line] = true
 			}
 			lines = append(lines, strings.TrimRight(line, "\r"))
 		}

@@ -99,7 +99,8 @@ func deleteRecordsRun(ctx context.Context, o *deleteRecordsOptions) error {
 		fmt.Fprintln(o.IO.Out, "Executing records delete operation")
 	}
 	deleted, err := cl.Admin.DeleteRecords(ctx, offsets)
-	if err != nil {
+	var partly *kadm.ShardErrors
+	if err != nil && !errors.As(err, &partly) {
 		return err
 	}
 	views := []deletedRecordsView{}
@@ -108,7 +109,7 @@ func deleteRecordsRun(ctx context.Context, o *deleteRecordsOptions) error {
 		v := deletedRecordsView{Topic: e.Topic, Partition: e.Partition}
 		switch r, ok := deleted.Lookup(e.Topic, e.Partition); {
 		case !ok:
-			v.Error = "the cluster did not answer for this partition"
+			v.Error = shardError(partly)
 		case r.Err != nil:
 			v.Error = javaError(r.Err)
 		default:
@@ -132,6 +133,14 @@ func deleteRecordsRun(ctx context.Context, o *deleteRecordsOptions) error {
 		return ErrSilent
 	}
 	return err
+}
+
+// shardError is why a partition has no answer of its own.
+func shardError(partly *kadm.ShardErrors) string {
+	if partly == nil || len(partly.Errs) == 0 {
+		return "the cluster did not answer for this partition"
+	}
+	return javaError(partly.Errs[0].Err)
 }
 
 // readOffsetFile reads the file's entries and refuses what is not well-formed.

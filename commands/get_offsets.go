@@ -144,7 +144,7 @@ func parsePartitionRule(text string) (partitionRule, error) {
 	from, to, isRange := strings.Cut(span, "-")
 	low, ok1 := number(from, 0)
 	high, ok2 := number(to, 1<<31-1)
-	if !ok1 || !ok2 || (isRange && from == "" && to == "") {
+	if !ok1 || !ok2 {
 		return rule, bad
 	}
 	if !isRange {

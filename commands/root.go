@@ -46,6 +46,11 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newLogDirsCmd(f, nil),
 		newBrokerAPIVersionsCmd(f, nil),
 		newClusterCmd(f, nil),
+		newGroupsCmd(f, nil),
+		newFeaturesCmd(f, nil),
+		newMetadataQuorumCmd(f, nil),
+		newLeaderElectionCmd(f, nil),
+		newClientMetricsCmd(f, nil),
 	)
 	root.SetHelpCommandGroupID(groupCluster)
 	root.SetCompletionCommandGroupID(groupCluster)

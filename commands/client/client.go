@@ -162,3 +162,6 @@ func (e *ConfigError) Error() string {
 	}
 	return text
 }
+
+// OfControllers reports whether the client speaks to controllers rather than to brokers.
+func (c *Client) OfControllers() bool { return c.controllers }

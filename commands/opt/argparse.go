@@ -2,6 +2,7 @@ package opt
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -133,6 +134,7 @@ func (p *argsParser) resolve(spec *Spec, word string) (o *Option, value string, 
 			for _, c := range found {
 				names = append(names, "--"+c.Name)
 			}
+			slices.Sort(names)
 			return nil, "", false, p.errorf("ambiguous option: --%s could match %s", name, strings.Join(names, ", "))
 		}
 		return nil, "", false, p.unrecognized(spec, word, name)

@@ -234,7 +234,7 @@ func WriteArgsError(w io.Writer, e *ArgsError) error {
 	if err := WriteUsage(w, e.Path); err != nil {
 		return err
 	}
-	text := wrap(e.Path[0].Prog+": error: "+e.Text, 0, "", "") + "\n"
+	text := wrap(e.Path[0].Prog+": error: "+e.Text+"\n", 0, "", "")
 	if len(e.Tips) > 0 {
 		text += "\nDid you mean:\n\t" + strings.Join(e.Tips, "\n\t") + "\n"
 	}

@@ -1,0 +1,137 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/commands/client"
+	"github.com/kgo-project/kgo/commands/opt"
+)
+
+// groupsOptions is a parsed command line of kgo groups.
+type groupsOptions struct {
+	IO     *IOStreams
+	Client func(context.Context) (*client.Client, error)
+
+	Type, Protocol           string // of --group-type and --protocol; empty: any
+	Consumer, Share, Streams bool
+	Output                   format
+}
+
+func newGroupsCmd(f *Factory, runF func(*groupsOptions) error) *cobra.Command {
+	t := &tool{
+		spec:    groupsSpec,
+		short:   "List groups of every kind",
+		long:    "Prints the groups of the cluster with their type (Classic, Consumer, Share or Streams) and protocol.\n--consumer, --share and --streams keep the groups of one kind, simple consumers among the first.",
+		example: "  kgo groups --list\n  kgo groups --list --share",
+		extras:  []opt.Option{extraOutput, extraTimeout},
+		fail:    func(err error) { fmt.Fprintln(f.IO.Out, "Error while executing groups command : "+client.Explain(err)) },
+	}
+	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
+		o := &groupsOptions{IO: f.IO, Client: f.opener(set, "adminclient-1")}
+		if err := o.parse(set); err != nil {
+			return err
+		}
+		if runF != nil {
+			return runF(o)
+		}
+		return groupsRun(ctx, o)
+	})
+}
+
+func (o *groupsOptions) parse(set *opt.Set) error {
+	if !set.Has("list") {
+		return opt.Usagef("Command must include exactly one action: --list.")
+	}
+	o.Type, o.Protocol = strings.ToLower(set.String("group-type")), set.String("protocol")
+	if set.Has("group-type") && !slices.Contains([]string{"classic", "consumer", "share", "streams"}, o.Type) {
+		fmt.Fprintln(o.IO.ErrOut, "--group-type must be a valid group type.")
+		return ErrSilent
+	}
+	kinds := []string{"consumer", "share", "streams"}
+	for i, k := range kinds {
+		others := append([]string{"group-type", "protocol"}, without(kinds, kinds[i])...)
+		slices.Sort(others)
+		if err := excludes(set, k, others...); err != nil {
+			return err
+		}
+	}
+	o.Consumer, o.Share, o.Streams = set.Has("consumer"), set.Has("share"), set.Has("streams")
+	var err error
+	o.Output, err = outputFormat(set)
+	return err
+}
+
+// kindOfGroup is one line of kgo groups.
+type kindOfGroup struct {
+	Group    string `json:"group"`
+	Type     string `json:"type"`
+	Protocol string `json:"protocol"`
+}
+
+func (o *groupsOptions) match(g kindOfGroup) bool {
+	kind := strings.ToLower(g.Type)
+	switch {
+	case o.Type != "" && o.Protocol != "":
+		return kind == o.Type && g.Protocol == o.Protocol
+	case o.Type != "":
+		return kind == o.Type
+	case o.Protocol != "":
+		return g.Protocol == o.Protocol
+	case o.Consumer:
+		return kind == "consumer" || kind == "classic" && (g.Protocol == "consumer" || g.Protocol == "")
+	case o.Share:
+		return kind == "share"
+	case o.Streams:
+		return kind == "streams"
+	}
+	return true
+}
+
+func groupsRun(ctx context.Context, o *groupsOptions) error {
+	cl, err := o.Client(ctx)
+	if err != nil {
+		return err
+	}
+	views := []kindOfGroup{}
+	for _, shard := range cl.RequestSharded(ctx, kmsg.NewPtrListGroupsRequest()) {
+		if shard.Err != nil {
+			return shard.Err
+		}
+		resp, ok := shard.Resp.(*kmsg.ListGroupsResponse)
+		if !ok {
+			return errors.New("unexpected answer to ListGroups")
+		}
+		if err := serverError(resp.ErrorCode, nil); err != nil {
+			return err
+		}
+		for _, g := range resp.Groups {
+			kind := strings.ToLower(g.GroupType)
+			if kind == "" {
+				kind = "classic"
+			}
+			if v := (kindOfGroup{g.Group, strings.ToUpper(kind[:1]) + kind[1:], g.ProtocolType}); o.match(v) {
+				views = append(views, v)
+			}
+		}
+	}
+	slices.SortFunc(views, func(a, b kindOfGroup) int { return strings.Compare(a.Group, b.Group) })
+	return o.Output.write(o.IO.Out, views, func(w io.Writer) error {
+		width := 20
+		for _, v := range views {
+			width = max(width, len(v.Group), len(v.Type), len(v.Protocol))
+		}
+		fmt.Fprintf(w, "%-*s %-*s %-*s\n", width, "GROUP", width, "TYPE", width, "PROTOCOL")
+		for _, v := range views {
+			fmt.Fprintf(w, "%-*s %-*s %-*s\n", width, v.Group, width, v.Type, width, v.Protocol)
+		}
+		return nil
+	})
+}
