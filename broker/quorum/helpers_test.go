@@ -131,7 +131,10 @@ func nameIn(raw []byte) string {
 	if f, ok := m.(*record.FeatureLevelRecord); ok {
 		return f.Name
 	}
-	return m.(*record.TopicRecord).Name
+	if topic, ok := m.(*record.TopicRecord); ok {
+		return topic.Name
+	}
+	return m.MessageName()
 }
 
 func testConfig(t *testing.T, id ident.BrokerID, voters ...ident.BrokerID) Config {

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/kgo-project/kgo/broker/batch"
-	"github.com/kgo-project/kgo/broker/ident"
 )
 
 // startAlone opens a lone voter and waits until it leads.
@@ -211,6 +212,35 @@ func TestResignRaisesTheEpoch(t *testing.T) {
 	mustPropose(t, n, now, "y")
 }
 
+// TestOpensApacheKafkasLog takes over the metadata log of an Apache Kafka controller, vote and all.
+func TestOpensApacheKafkasLog(t *testing.T) {
+	raw, err := os.ReadFile("../../testdata/log/kafka-4.3.1/metadata.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := testConfig(t, 1, 1)
+	dir := filepath.Join(cfg.Dir, Topic+"-0")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	vote := `{"clusterId":"","leaderId":1,"leaderEpoch":1,"votedId":-1,"appliedOffset":0,"currentVoters":[{"voterId":1}],"data_version":0}`
+	for name, content := range map[string][]byte{"00000000000000000000.log": raw, quorumStateFile: []byte(vote)} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n, j, epoch := startAlone(t, cfg)
+	if epoch != 2 {
+		t.Errorf("leader epoch %d", epoch)
+	}
+	if values, _, _ := j.snapshot(); len(values) != 313 || j.offsets[312] != 313 {
+		t.Errorf("%d records, the last at %d", len(values), j.offsets[len(values)-1])
+	}
+	if offset := mustPropose(t, n, epoch, "more"); offset != 315 {
+		t.Errorf("base offset %d", offset)
+	}
+}
+
 func TestVotersAreChecked(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"none":      {Dir: t.TempDir()},
@@ -222,5 +252,4 @@ func TestVotersAreChecked(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	_ = ident.NoBroker
 }

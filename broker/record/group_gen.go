@@ -1774,15 +1774,15 @@ func (m *ConsumerGroupMemberMetadataValue) append(w *writer, version int16) {
 	w.int32(m.RebalanceTimeoutMs)
 	w.nullableString(m.ServerAssignor, m.ServerAssignor == nil && w.nullable(true, "ServerAssignor", version), true)
 	count := len(m.UnknownTags)
-	if m.ClassicMemberMetadata == nil || !isDefault(m.ClassicMemberMetadata, new(ConsumerGroupMemberMetadataValueClassicMemberMetadata)) {
+	if differsFromDefault(m.ClassicMemberMetadata) {
 		count++
 	}
 	w.uvarint(uint32(count))
 	unknown := m.UnknownTags
-	if m.ClassicMemberMetadata == nil || !isDefault(m.ClassicMemberMetadata, new(ConsumerGroupMemberMetadataValueClassicMemberMetadata)) {
+	if differsFromDefault(m.ClassicMemberMetadata) {
 		unknown = w.tagsBelow(unknown, 0)
 		mark := w.beginTag(0)
-		if w.presentTag(m.ClassicMemberMetadata != nil) {
+		if w.bool(m.ClassicMemberMetadata != nil); m.ClassicMemberMetadata != nil {
 			m.ClassicMemberMetadata.append(w, version)
 		}
 		w.endTag(mark)
@@ -1811,7 +1811,7 @@ func (m *ConsumerGroupMemberMetadataValue) read(r *reader, version int16) {
 		tag, after := r.enterTag(&prev)
 		switch {
 		case tag == 0:
-			if m.ClassicMemberMetadata = nil; r.presentTag() {
+			if m.ClassicMemberMetadata = nil; r.bool() {
 				m.ClassicMemberMetadata = new(ConsumerGroupMemberMetadataValueClassicMemberMetadata)
 				m.ClassicMemberMetadata.read(r, version)
 			}
@@ -1861,7 +1861,7 @@ func (m *ConsumerGroupMemberMetadataValue) appendJSON(j *jsonWriter, version int
 	} else {
 		j.string(*m.ServerAssignor)
 	}
-	if m.ClassicMemberMetadata == nil || !isDefault(m.ClassicMemberMetadata, new(ConsumerGroupMemberMetadataValueClassicMemberMetadata)) {
+	if differsFromDefault(m.ClassicMemberMetadata) {
 		j.name("classicMemberMetadata")
 		if m.ClassicMemberMetadata == nil {
 			j.null()
@@ -2323,6 +2323,7 @@ type ConsumerGroupCurrentMemberAssignmentValueTopicPartitions struct {
 
 func (m *ConsumerGroupCurrentMemberAssignmentValueTopicPartitions) setDefaults() {
 	*m = ConsumerGroupCurrentMemberAssignmentValueTopicPartitions{}
+	m.AssignmentEpochs = []int32{}
 }
 
 func (m *ConsumerGroupCurrentMemberAssignmentValueTopicPartitions) append(w *writer, version int16) {
@@ -2332,12 +2333,12 @@ func (m *ConsumerGroupCurrentMemberAssignmentValueTopicPartitions) append(w *wri
 		w.int32(e)
 	}
 	count := len(m.UnknownTags)
-	if m.AssignmentEpochs != nil {
+	if m.AssignmentEpochs == nil || len(m.AssignmentEpochs) > 0 {
 		count++
 	}
 	w.uvarint(uint32(count))
 	unknown := m.UnknownTags
-	if m.AssignmentEpochs != nil {
+	if m.AssignmentEpochs == nil || len(m.AssignmentEpochs) > 0 {
 		unknown = w.tagsBelow(unknown, 0)
 		mark := w.beginTag(0)
 		w.arrayLen(len(m.AssignmentEpochs), m.AssignmentEpochs == nil && w.nullable(true, "AssignmentEpochs", version), true)
@@ -2390,7 +2391,7 @@ func (m *ConsumerGroupCurrentMemberAssignmentValueTopicPartitions) appendJSON(j 
 		j.int32(e)
 	}
 	j.close(']')
-	if m.AssignmentEpochs != nil {
+	if m.AssignmentEpochs == nil || len(m.AssignmentEpochs) > 0 {
 		j.name("assignmentEpochs")
 		if m.AssignmentEpochs == nil {
 			j.null()
@@ -3222,6 +3223,7 @@ type StreamsGroupMetadataValue struct {
 func (m *StreamsGroupMetadataValue) setDefaults() {
 	*m = StreamsGroupMetadataValue{}
 	m.ValidatedTopologyEpoch = -1
+	m.LastAssignmentConfigs = []StreamsGroupMetadataValueLastAssignmentConfig{}
 }
 
 func (m *StreamsGroupMetadataValue) append(w *writer, version int16) {
@@ -3231,7 +3233,7 @@ func (m *StreamsGroupMetadataValue) append(w *writer, version int16) {
 	if m.ValidatedTopologyEpoch != -1 {
 		count++
 	}
-	if m.LastAssignmentConfigs != nil {
+	if m.LastAssignmentConfigs == nil || len(m.LastAssignmentConfigs) > 0 {
 		count++
 	}
 	w.uvarint(uint32(count))
@@ -3242,7 +3244,7 @@ func (m *StreamsGroupMetadataValue) append(w *writer, version int16) {
 		w.int32(m.ValidatedTopologyEpoch)
 		w.endTag(mark)
 	}
-	if m.LastAssignmentConfigs != nil {
+	if m.LastAssignmentConfigs == nil || len(m.LastAssignmentConfigs) > 0 {
 		unknown = w.tagsBelow(unknown, 1)
 		mark := w.beginTag(1)
 		w.arrayLen(len(m.LastAssignmentConfigs), m.LastAssignmentConfigs == nil && w.nullable(true, "LastAssignmentConfigs", version), true)
@@ -3292,7 +3294,7 @@ func (m *StreamsGroupMetadataValue) appendJSON(j *jsonWriter, version int16) {
 		j.name("validatedTopologyEpoch")
 		j.int32(m.ValidatedTopologyEpoch)
 	}
-	if m.LastAssignmentConfigs != nil {
+	if m.LastAssignmentConfigs == nil || len(m.LastAssignmentConfigs) > 0 {
 		j.name("lastAssignmentConfigs")
 		if m.LastAssignmentConfigs == nil {
 			j.null()
@@ -4050,6 +4052,7 @@ type StreamsGroupCurrentMemberAssignmentValueTaskIds struct {
 
 func (m *StreamsGroupCurrentMemberAssignmentValueTaskIds) setDefaults() {
 	*m = StreamsGroupCurrentMemberAssignmentValueTaskIds{}
+	m.AssignmentEpochs = []int32{}
 }
 
 func (m *StreamsGroupCurrentMemberAssignmentValueTaskIds) append(w *writer, version int16) {
@@ -4059,12 +4062,12 @@ func (m *StreamsGroupCurrentMemberAssignmentValueTaskIds) append(w *writer, vers
 		w.int32(e)
 	}
 	count := len(m.UnknownTags)
-	if m.AssignmentEpochs != nil {
+	if m.AssignmentEpochs == nil || len(m.AssignmentEpochs) > 0 {
 		count++
 	}
 	w.uvarint(uint32(count))
 	unknown := m.UnknownTags
-	if m.AssignmentEpochs != nil {
+	if m.AssignmentEpochs == nil || len(m.AssignmentEpochs) > 0 {
 		unknown = w.tagsBelow(unknown, 0)
 		mark := w.beginTag(0)
 		w.arrayLen(len(m.AssignmentEpochs), m.AssignmentEpochs == nil && w.nullable(true, "AssignmentEpochs", version), true)
@@ -4117,7 +4120,7 @@ func (m *StreamsGroupCurrentMemberAssignmentValueTaskIds) appendJSON(j *jsonWrit
 		j.int32(e)
 	}
 	j.close(']')
-	if m.AssignmentEpochs != nil {
+	if m.AssignmentEpochs == nil || len(m.AssignmentEpochs) > 0 {
 		j.name("assignmentEpochs")
 		if m.AssignmentEpochs == nil {
 			j.null()

@@ -181,9 +181,6 @@ func (r *reader) present(nullable bool) bool {
 	return b >= 0 && r.err == nil
 }
 
-// presentTag is present for a struct in a tag, which Kafka codes as an unsigned varint.
-func (r *reader) presentTag() bool { return r.uvarint() > 0 && r.err == nil }
-
 // newSlice is nil for no elements: null and empty are the same where null is not allowed.
 func newSlice[T any](n int) []T {
 	if n == 0 {

@@ -118,20 +118,14 @@ func (w *writer) present(present bool) bool {
 	return present
 }
 
-// presentTag is present for a struct in a tag, which Kafka codes as an unsigned varint.
-func (w *writer) presentTag(present bool) bool {
-	if present = present && w.err == nil; present {
-		w.uvarint(1)
-	} else {
-		w.uvarint(0)
-	}
-	return present
-}
-
-// isDefault says whether a tagged struct is left out because it holds its defaults.
-func isDefault[T interface{ setDefaults() }](m, fresh T) bool {
-	fresh.setDefaults()
-	return reflect.DeepEqual(m, fresh)
+// differsFromDefault reports whether a nullable struct is not what its type's defaults make it; null differs.
+func differsFromDefault[T any, P interface {
+	*T
+	setDefaults()
+}](v P) bool {
+	var def T
+	P(&def).setDefaults()
+	return v == nil || !reflect.DeepEqual(*v, def)
 }
 
 // tags writes the tagged fields of a struct that has none of its own.

@@ -258,7 +258,14 @@ func (w *walker) tags(s *structure) {
 		after := w.src[size:]
 		if f := s.tagged(tag, w.version); f != nil {
 			w.src = w.src[:size]
-			w.field(f)
+			if f.kind == nested && f.nullable && !f.array { // before a tagged struct stands 0 or 1, before others -1 or 1
+				if w.uvarint() == 0 {
+					f = nil
+				}
+			}
+			if f != nil {
+				w.taggedField(f)
+			}
 			if w.err == nil && len(w.src) > 0 {
 				w.fail("a tagged field with bytes left over")
 			}
@@ -267,6 +274,16 @@ func (w *walker) tags(s *structure) {
 			w.src = after
 		}
 	}
+}
+
+// taggedField walks a tagged field that is not null.
+func (w *walker) taggedField(f *field) {
+	if f.kind == nested && !f.array {
+		w.memory += int(f.of.size)
+		w.structure(f.of)
+		return
+	}
+	w.field(f)
 }
 
 func (s *structure) tagged(tag uint32, version int16) *field {

@@ -88,8 +88,8 @@ func (g *codeWriter) appendField(f *field) {
 		} else {
 			g.p("for _, e := range %s { w.%s }", value, call(f.element(), "e", flexible))
 		}
-	case f.isTaggedStruct():
-		g.p("if w.presentTag(%s != nil) { %s.append(w, version) }", value, value)
+	case f.isStruct() && f.everNullable() && f.tag >= 0: // the byte before a tagged struct is 0 or 1, before others -1 or 1
+		g.p("if w.bool(%s != nil); %s != nil { %s.append(w, version) }", value, value, value)
 	case f.isStruct() && f.everNullable():
 		g.p("if w.present(%s != nil || !w.nullable(%s, %q, version)) { %s.append(w, version) }", value, g.when(f.nullable), f.name, value)
 	case f.isStruct():
@@ -155,8 +155,8 @@ func (g *codeWriter) readField(f *field) {
 			g.p("for i := range %s { %s[i] = r.%s }", value, value, read(f.element(), flexible))
 		}
 		g.p("} else { %s = nil }", value)
-	case f.isTaggedStruct():
-		g.p("if %s = nil; r.presentTag() { %s = new(%s); %s.read(r, version) }", value, value, g.elementType(f.typ), value)
+	case f.isStruct() && f.everNullable() && f.tag >= 0:
+		g.p("if %s = nil; r.bool() { %s = new(%s); %s.read(r, version) }", value, value, g.elementType(f.typ), value)
 	case f.isStruct() && f.everNullable():
 		g.p("if %s = nil; r.present(%s) { %s = new(%s); %s.read(r, version) }", value, g.when(f.nullable), value, g.elementType(f.typ), value)
 	case f.isStruct():

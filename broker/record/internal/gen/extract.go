@@ -172,7 +172,10 @@ func convertFields(in []jsonField) ([]*field, error) {
 				return nil, fmt.Errorf("field %s: %w", j.Name, err)
 			}
 		}
-		f.def, f.hasDefault = strings.Trim(string(j.Default), `"`), len(j.Default) > 0
+		// The word "null" is a default of null, the literal null is no default at all.
+		if raw := string(j.Default); raw != "" && raw != "null" {
+			f.def, f.hasDefault = strings.Trim(raw, `"`), true
+		}
 		if f.fields, err = convertFields(j.Fields); err != nil {
 			return nil, err
 		}

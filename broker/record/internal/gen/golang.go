@@ -170,11 +170,7 @@ func (g *codeWriter) defaults(name string, fields []*field) error {
 		if value != "" {
 			g.p("m.%s = %s", f.name, value)
 		}
-		if f.isTaggedStruct() {
-			// Kafka's generator takes a default of null for "the struct's own defaults" here, and writes null as a tag.
-			g.p("m.%s = new(%s)", f.name, g.elementType(f.typ))
-		}
-		if f.isStruct() && !f.isArray() && !f.everNullable() || f.isTaggedStruct() {
+		if f.isStruct() && !f.isArray() && f.def != "null" {
 			g.p("m.%s.setDefaults()", f.name)
 		}
 	}
@@ -199,7 +195,7 @@ func (g *codeWriter) defaultValue(f *field) (string, error) {
 	case f.typ == "bytes" && f.everNullable():
 		return "[]byte{}", nil
 	case f.isStruct() && f.everNullable():
-		return "", fmt.Errorf("a nullable struct with a default other than null")
+		return fmt.Sprintf("new(%s)", g.elementType(f.typ)), nil
 	case f.typ == "string" && f.def != "":
 		return strconv.Quote(f.def), nil
 	case f.typ == "bool" && f.def == "true":
@@ -226,10 +222,10 @@ func (g *codeWriter) differs(f *field) (string, error) {
 	switch {
 	case f.isStruct() && !f.isArray() && !f.everNullable():
 		return "", fmt.Errorf("field %s: a tagged or versioned struct has to be nullable", f.name)
-	case f.isTaggedStruct():
-		return fmt.Sprintf("(%s == nil || !isDefault(%s, new(%s)))", name, name, g.elementType(f.typ)), nil
 	case f.everNullable() && value == "":
 		return name + " != nil", nil
+	case f.everNullable() && f.isStruct() && !f.isArray():
+		return fmt.Sprintf("differsFromDefault(%s)", name), nil
 	case f.everNullable() && f.typ == "string":
 		return fmt.Sprintf("(%s == nil || *%s != %q)", name, name, f.def), nil
 	case f.isArray() || f.typ == "bytes":
@@ -249,11 +245,6 @@ func (g *codeWriter) differs(f *field) (string, error) {
 		value = "0"
 	}
 	return name + " != " + value, nil
-}
-
-// isTaggedStruct says that the field is a nullable struct with a tag, whose null is coded in a way of its own.
-func (f *field) isTaggedStruct() bool {
-	return f.tag >= 0 && f.isStruct() && !f.isArray() && f.everNullable()
 }
 
 // taggedFields returns the tagged fields, lowest tag first.
