@@ -196,6 +196,16 @@ func (p *Partition) close(reason error) (effects, wakeups) {
 	return fx, w
 }
 
+// updateConfig gives the log its topic's new configuration, and the log that may be about to take its place.
+func (p *Partition) updateConfig(cfg storage.LogConfig) {
+	if log := p.log.Load(); log != nil {
+		log.UpdateConfig(cfg)
+	}
+	if future, ok := p.manager.cfg.Storage.FutureLog(p.tp); ok {
+		future.UpdateConfig(cfg)
+	}
+}
+
 // configChanged takes over what the machine needs of the topic's configuration.
 func (p *Partition) configChanged(minIsr int) wakeups {
 	p.mu.Lock()

@@ -41,11 +41,7 @@ func (m *Manager) OnMetadata(delta *metadata.Delta, image *metadata.Image) {
 	for _, fn := range follow {
 		fn()
 	}
-	for _, r := range delta.ChangedConfigs {
-		if r.Type == metadata.ConfigTopic {
-			m.configChanged(r.Name, image)
-		}
-	}
+	m.configsChanged(delta, image)
 }
 
 // makeLeader has this broker lead a partition.
@@ -224,30 +220,35 @@ func (m *Manager) deleteLog(tp ident.TopicPartition) {
 	}
 }
 
-// configChanged applies a topic's new configuration.
-func (m *Manager) configChanged(topic string, image *metadata.Image) {
-	t := image.Topic(topic)
-	if t == nil {
-		return
-	}
-	cfg := m.logConfig(topic, image)
-	m.cfg.Storage.UpdateConfig(topic, cfg)
-	for id := range t.Partitions {
-		m.mu.RLock()
-		p := m.mu.partitions[ident.TopicPartition{Topic: topic, Partition: int32(id)}]
-		m.mu.RUnlock()
-		if p != nil {
-			w := p.configChanged(cfg.MinInsyncReplicas)
-			w.run(m)
+// configsChanged applies new configurations: those of the topics that changed, or of all if the brokers' did, on which all topics' rest.
+func (m *Manager) configsChanged(delta *metadata.Delta, image *metadata.Image) {
+	topics := make(map[string]bool)
+	all := false
+	for _, r := range delta.ChangedConfigs {
+		switch r.Type {
+		case metadata.ConfigTopic:
+			topics[r.Name] = true
+		case metadata.ConfigBroker:
+			all = true
 		}
 	}
-}
-
-// BrokerConfigChanged applies a change of the broker's own configuration, on which all topics' configurations rest.
-func (m *Manager) BrokerConfigChanged() {
-	image := m.cfg.Metadata.Current()
-	for t := range image.Topics() {
-		m.configChanged(t.Name, image)
+	if !all && len(topics) == 0 {
+		return
+	}
+	resolved := make(map[string]storage.LogConfig)
+	for _, p := range m.Partitions() {
+		topic := p.tp.Topic
+		if !all && !topics[topic] {
+			continue
+		}
+		cfg, ok := resolved[topic]
+		if !ok {
+			cfg = m.logConfig(topic, image)
+			resolved[topic] = cfg
+		}
+		p.updateConfig(cfg)
+		w := p.configChanged(cfg.MinInsyncReplicas)
+		w.run(m)
 	}
 }
 

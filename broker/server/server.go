@@ -97,6 +97,7 @@ func (s *Server) start(ctx context.Context) error {
 		if err := s.awaitUnfenced(ctx); err != nil {
 			return err
 		}
+		s.replicas.MarkStrays(s.store.Current()) // unfenced means caught up with the metadata
 	}
 	s.ready.Store(true)
 	return nil
@@ -125,7 +126,7 @@ func (s *Server) startBroker(ctx context.Context) error {
 	s.replicas = replica.New(replica.Config{
 		BrokerID: s.nodeID, Storage: s.storage, Metadata: s.store, LogConfig: s.state.topicLogConfig,
 		ReplicaLagTimeMax: cfg.Replica.LagTimeMax, CheckpointInterval: cfg.Replica.HWCheckpointInterval, FetchSessionSlots: cfg.Replica.FetchSessions,
-		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, Leadership: (*leaderships)(s), Logger: s.opts.Loggers.Logger("kafka.cluster"),
+		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, Leadership: (*leaderships)(s), Fetcher: s.newFetchers(), Logger: s.opts.Loggers.Logger("kafka.cluster"),
 	})
 	s.groups = group.NewService(groupConfig(cfg, s.opts.Loggers.Logger("kafka.coordinator.group")), group.Dependencies{
 		Writer: s.replicas, Loader: &logLoader{replicas: s.replicas, readBytes: cfg.Groups.LoadBufferBytes}, Topics: imageTopics{s.store},
