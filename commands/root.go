@@ -39,6 +39,8 @@ func newRootCmd(f *Factory) *cobra.Command {
 	root.AddCommand(
 		newServerCmd(f, nil),
 		newTopicsCmd(f, nil),
+		newConsoleProducerCmd(f, nil),
+		newConsoleConsumerCmd(f, nil),
 		newConfigsCmd(f, nil),
 		newConsumerGroupsCmd(f, nil),
 		newGetOffsetsCmd(f, nil),

@@ -85,7 +85,7 @@ func options(p Properties, servers []string) ([]kgo.Opt, *dialer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	d := newDialer(servers, tlsConfig, p.duration("socket.connection.setup.timeout.ms", 10*time.Second))
+	d := newDialer(servers, tlsConfig, p.Duration("socket.connection.setup.timeout.ms", 10*time.Second))
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(servers...),
 		kgo.Dialer(d.dial),

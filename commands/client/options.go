@@ -95,7 +95,7 @@ func ProducerOptions(p Properties) ([]kgo.Opt, error) {
 		opts = append(opts, kgo.ProducerBatchCompression(kgo.NoCompression()))
 	}
 	if id := p["transactional.id"]; id != "" {
-		opts = append(opts, kgo.TransactionalID(id), kgo.TransactionTimeout(p.duration("transaction.timeout.ms", time.Minute)))
+		opts = append(opts, kgo.TransactionalID(id), kgo.TransactionTimeout(p.Duration("transaction.timeout.ms", time.Minute)))
 	}
 	for _, key := range []struct {
 		name  string

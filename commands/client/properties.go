@@ -150,8 +150,8 @@ func (p Properties) Clone() Properties {
 	return c
 }
 
-// duration reads a number of milliseconds.
-func (p Properties) duration(key string, otherwise time.Duration) time.Duration {
+// Duration reads a number of milliseconds.
+func (p Properties) Duration(key string, otherwise time.Duration) time.Duration {
 	if ms, err := strconv.ParseInt(strings.TrimSpace(p[key]), 10, 64); err == nil && ms >= 0 {
 		return time.Duration(ms) * time.Millisecond
 	}

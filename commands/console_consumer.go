@@ -1,0 +1,377 @@
+package commands
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kgo-project/kgo/commands/client"
+	"github.com/kgo-project/kgo/commands/opt"
+)
+
+// consoleConsumerOptions is a parsed command line of kgo console-consumer.
+type consoleConsumerOptions struct {
+	IO          *IOStreams
+	Open        func(context.Context, client.Properties, ...kgo.Opt) (*client.Client, error)
+	Props       client.Properties
+	Topic       string         // or
+	Include     *regexp.Regexp // one of the two
+	Partition   int32          // -1: all
+	Offset      kgo.Offset     // where to begin in Partition
+	Grouped     bool           // --group, or group.id in the properties
+	MaxMessages int64          // -1: no limit
+	Timeout     time.Duration  // without a record for so long, stop; 0: never
+	SkipErrors  bool
+	Events      bool
+	Formatter   messageFormatter
+	Wait        time.Duration // how long the cluster may stay unreachable
+}
+
+const consoleConsumerLong = `Prints the records of a topic, one a line, until it is interrupted.
+
+It begins at the end of the topic, with --from-beginning at its start, with --partition and --offset
+anywhere. With --group it is a member of that consumer group: it takes its share of the partitions, begins
+where the group has committed, and commits what it has printed.
+
+--formatter-property switches parts of a record on: print.key, print.timestamp, print.partition,
+print.offset, print.headers.`
+
+const consoleConsumerExample = `  kgo console-consumer --topic hello --from-beginning
+  kgo console-consumer --topic hello --group readers
+  kgo console-consumer --topic hello --partition 0 --offset 42 --max-messages 1
+  kgo console-consumer --topic hello --from-beginning --timeout-ms 1000 --formatter-property print.key=true`
+
+func newConsoleConsumerCmd(f *Factory, runF func(*consoleConsumerOptions) error) *cobra.Command {
+	t := &tool{
+		spec: consoleConsumerSpec, short: "Print the records of a topic",
+		long: consoleConsumerLong, example: consoleConsumerExample, unlimited: true,
+	}
+	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
+		o := &consoleConsumerOptions{IO: f.IO, Wait: defaultTimeout, Open: f.openWith}
+		if err := o.parse(f, set); err != nil {
+			return err
+		}
+		if runF != nil {
+			return runF(o)
+		}
+		return consoleConsumerRun(ctx, o)
+	})
+}
+
+func (o *consoleConsumerOptions) parse(f *Factory, set *opt.Set) error {
+	if err := deprecatedPairs(f, set, [][2]string{{"property", "formatter-property"}, {"consumer-property", "command-property"}, {"consumer.config", "command-config"}}); err != nil {
+		return err
+	}
+	if count(set, "topic", "include") != 1 {
+		return opt.Usagef("Exactly one of the following arguments is required: [topic], [include]")
+	}
+	var err error
+	if o.Topic, err = set.Value("topic"); err != nil {
+		return err
+	}
+	if set.Has("include") {
+		if o.Include, err = regexp.Compile("^(?:" + set.String("include") + ")$"); err != nil {
+			return fmt.Errorf("--include %s: %w", set.String("include"), err)
+		}
+	}
+	if err := o.parsePosition(set); err != nil {
+		return err
+	}
+	if err := o.parseProperties(f, set); err != nil {
+		return err
+	}
+	if err := o.parseLimits(set); err != nil {
+		return err
+	}
+	o.SkipErrors, o.Events = set.Has("skip-message-on-error"), set.Has("enable-systest-events")
+	format, err := settingsOf(f, set, "formatter-config", "property", "formatter-property")
+	if err != nil {
+		return err
+	}
+	for option, key := range map[string]string{"key-deserializer": "key.deserializer", "value-deserializer": "value.deserializer"} {
+		if set.Has(option) {
+			format[key] = set.String(option)
+		}
+	}
+	o.Formatter, err = newFormatter(set.String("formatter"), format)
+	var class unknownClassError
+	if errors.As(err, &class) {
+		return opt.Usagef("%s", class)
+	}
+	return err
+}
+
+// parsePosition reads --partition and --offset.
+func (o *consoleConsumerOptions) parsePosition(set *opt.Set) error {
+	o.Partition = -1
+	partition, given, err := set.Int("partition")
+	switch {
+	case err != nil:
+		return err
+	case given && !set.Has("topic"):
+		return opt.Usagef("The topic is required when partition is specified.")
+	case given && set.Has("from-beginning") && set.Has("offset"):
+		return opt.Usagef("Options from-beginning and offset cannot be specified together.")
+	case given && set.Has("group"):
+		return opt.Usagef("Options group and partition cannot be specified together.")
+	case !given && set.Has("offset"):
+		return opt.Usagef("The partition is required when offset is specified.")
+	case !given:
+		return nil
+	}
+	o.Partition, o.Offset = partition, kgo.NewOffset().AtEnd()
+	switch text := strings.ToLower(set.String("offset")); {
+	case set.Has("from-beginning") || text == "earliest":
+		o.Offset = kgo.NewOffset().AtStart()
+	case text == "latest":
+	default:
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 {
+			return opt.Usagef("The provided offset value '%s' is incorrect. Valid values are 'earliest', 'latest', or a non-negative long.", set.String("offset"))
+		}
+		o.Offset = kgo.NewOffset().At(n)
+	}
+	return nil
+}
+
+func (o *consoleConsumerOptions) parseProperties(f *Factory, set *opt.Set) error {
+	given, err := settingsOf(f, set, "", "consumer-property", "command-property")
+	if err != nil {
+		return err
+	}
+	if o.Props, err = f.Properties(Connection{
+		Bootstrap: set.String("bootstrap-server"), ConfigFile: first(set.String("command-config"), set.String("consumer.config")),
+		ClientID: "console-consumer", Override: given,
+	}); err != nil {
+		return err
+	}
+	reset := o.Props["auto.offset.reset"]
+	if set.Has("from-beginning") {
+		if reset != "" && reset != "earliest" {
+			fmt.Fprintf(o.IO.ErrOut, "Can't simultaneously specify --from-beginning and 'auto.offset.reset=%s', please remove one option\n", reset)
+			return ErrSilent
+		}
+		o.Props["auto.offset.reset"] = "earliest"
+	}
+	if set.Has("isolation-level") || o.Props["isolation.level"] == "" {
+		o.Props["isolation.level"] = set.String("isolation-level")
+	}
+	if group := set.String("group"); group != "" {
+		if other := o.Props["group.id"]; other != "" && other != group {
+			return opt.Usagef("The group ids provided in different places (directly using '--group', via '--command-property', or via '--command-config') do not match. Detected group ids: '%s', '%s'", group, other)
+		}
+		o.Props["group.id"] = group
+	}
+	o.Grouped = o.Props["group.id"] != "" && o.Partition < 0
+	if !o.Grouped {
+		delete(o.Props, "group.id") // a reader on its own: no group is made for it
+	}
+	return nil
+}
+
+func (o *consoleConsumerOptions) parseLimits(set *opt.Set) error {
+	o.MaxMessages = -1
+	n, given, err := set.Int("max-messages")
+	if err != nil {
+		return err
+	}
+	if given {
+		o.MaxMessages = int64(n)
+	}
+	ms, _, err := set.Long("timeout-ms")
+	if ms >= 0 {
+		o.Timeout = time.Duration(ms) * time.Millisecond
+	}
+	return err
+}
+
+// consuming translates the options into the client's.
+func (o *consoleConsumerOptions) consuming() ([]kgo.Opt, error) {
+	opts, err := client.ConsumerOptions(o.Props)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case o.Partition >= 0:
+		opts = append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{o.Topic: {o.Partition: o.Offset}}))
+	case o.Include != nil:
+		opts = append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(o.Include.String()))
+	default:
+		opts = append(opts, kgo.ConsumeTopics(o.Topic))
+	}
+	if o.Grouped {
+		opts = append(opts, kgo.AutoCommitMarks(), kgo.BlockRebalanceOnPoll())
+	}
+	return append(opts, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(-1)), nil
+}
+
+func consoleConsumerRun(ctx context.Context, o *consoleConsumerOptions) error {
+	opts, err := o.consuming()
+	if err != nil {
+		return o.failed(err)
+	}
+	cl, err := o.Open(ctx, o.Props, opts...)
+	if err != nil {
+		return err
+	}
+	reach, cancel := context.WithTimeout(ctx, o.Wait)
+	err = cl.Ping(reach)
+	cancel()
+	if err != nil && ctx.Err() == nil {
+		return cl.Cause(err)
+	}
+	out := bufio.NewWriterSize(o.IO.Out, 256<<10)
+	c := &consoleConsumer{consoleConsumerOptions: o, client: cl, out: out}
+	err = c.consume(ctx)
+	if flushed := c.flush(); err == nil {
+		err = flushed
+	}
+	return c.finish(ctx, err)
+}
+
+// consoleConsumer is a running console-consumer.
+type consoleConsumer struct {
+	*consoleConsumerOptions
+	client *client.Client
+	out    *bufio.Writer
+	count  int64
+}
+
+// errTimedOut says that no record came within --timeout-ms.
+var errTimedOut = errors.New("org.apache.kafka.common.errors.TimeoutException")
+
+// pollError is a failure of the consumer, not of a record.
+type pollError struct{ err error }
+
+func (e *pollError) Error() string { return e.err.Error() }
+func (e *pollError) Unwrap() error { return e.err }
+
+func (c *consoleConsumer) consume(ctx context.Context) error {
+	defer c.client.AllowRebalance() // a poll that is broken off still holds rebalances back
+	for c.MaxMessages < 0 || c.count < c.MaxMessages {
+		poll, cancel := ctx, context.CancelFunc(func() {})
+		if c.Timeout > 0 {
+			poll, cancel = context.WithTimeout(ctx, c.Timeout)
+		}
+		fetches := c.client.PollFetches(poll)
+		cancel()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := fetches.Err0(); errors.Is(err, context.DeadlineExceeded) {
+			return errTimedOut
+		}
+		for _, e := range fetches.Errors() {
+			if !errors.Is(e.Err, kerr.UnknownTopicOrPartition) {
+				return &pollError{c.client.Cause(e.Err)}
+			}
+		}
+		if err := c.print(fetches); err != nil {
+			return err
+		}
+		if c.client.BufferedFetchRecords() == 0 {
+			if err := c.flush(); err != nil {
+				return err
+			}
+		}
+		c.client.AllowRebalance()
+	}
+	return nil
+}
+
+// print prints records up to --max-messages and marks what was printed for the next commit.
+func (c *consoleConsumer) print(fetches kgo.Fetches) error {
+	var failed error
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		var last *kgo.Record
+		for _, r := range p.Records {
+			if failed != nil || c.MaxMessages >= 0 && c.count >= c.MaxMessages {
+				break
+			}
+			last = r
+			c.count++
+			err := c.Formatter.write(c.out, r)
+			var unreadable *deserializationError
+			if errors.As(err, &unreadable) && c.SkipErrors {
+				javaLog(c.IO.ErrOut, "ERROR", "Error processing message, skipping this message: ", consoleConsumerLogger)
+				fmt.Fprintln(c.IO.ErrOut, err)
+				continue
+			}
+			failed = err
+		}
+		if c.Grouped && last != nil {
+			c.client.MarkCommitRecords(last)
+		}
+	})
+	return failed
+}
+
+func (c *consoleConsumer) flush() error {
+	if err := c.out.Flush(); err != nil {
+		return err
+	}
+	return c.IO.Flush()
+}
+
+const consoleConsumerLogger = "org.apache.kafka.tools.consumer.ConsoleConsumer"
+
+// finish commits what was printed, says how much it was, and turns the reason for the end into the exit code.
+func (c *consoleConsumer) finish(ctx context.Context, err error) error {
+	if c.Grouped {
+		commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Wait)
+		if commitErr := c.client.CommitMarkedOffsets(commit); commitErr != nil && err == nil {
+			err = &pollError{commitErr}
+		}
+		_ = c.client.LeaveGroupContext(commit) // a member that can't say good-bye is removed when its session ends
+		cancel()
+	}
+	var unreadable *deserializationError
+	var polling *pollError
+	interrupted := ctx.Err() != nil
+	if isBrokenPipe(err) {
+		return err
+	}
+	if !interrupted && (errors.Is(err, errTimedOut) || errors.As(err, &polling)) {
+		javaLog(c.IO.ErrOut, "ERROR", "Error processing message, terminating consumer process: ", consoleConsumerLogger)
+		fmt.Fprintln(c.IO.ErrOut, client.Explain(err))
+	}
+	if c.Events {
+		fmt.Fprintln(c.IO.Out, "shutdown_complete")
+	}
+	_ = c.IO.Flush()
+	fmt.Fprintf(c.IO.ErrOut, "Processed a total of %d messages\n", c.count)
+	switch {
+	case interrupted:
+		return &exitError{code: signalCode(ctx)}
+	case err == nil || errors.Is(err, errTimedOut):
+		return nil
+	case errors.As(err, &unreadable):
+		return c.failed(err)
+	}
+	return ErrSilent
+}
+
+// failed reports an error as the original reports an exception that ends it.
+func (o *consoleConsumerOptions) failed(err error) error {
+	javaLog(o.IO.ErrOut, "ERROR", "Unknown error when running consumer: ", consoleConsumerLogger)
+	fmt.Fprintln(o.IO.ErrOut, client.Explain(err))
+	return ErrSilent
+}
+
+// signalCode is the exit code of a process that a signal has ended.
+func signalCode(ctx context.Context) int {
+	if cause := context.Cause(ctx); cause != nil && strings.Contains(cause.Error(), syscall.SIGTERM.String()) {
+		return 128 + int(syscall.SIGTERM)
+	}
+	return interruptedCode
+}

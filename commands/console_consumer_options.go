@@ -1,0 +1,41 @@
+package commands
+
+import "github.com/kgo-project/kgo/commands/opt"
+
+var consoleConsumerSpec = &opt.Spec{
+	Name:  "console-consumer",
+	Intro: "This tool helps to read data from Kafka topics and outputs it to standard output.",
+	Options: []opt.Option{
+		{Name: "bootstrap-server", Arg: opt.Required, Type: "String", Meta: "server to connect to", Desc: "REQUIRED: The server(s) to connect to."},
+		{Name: "command-config", Arg: opt.Required, Type: "String", Meta: "config file", Desc: "Consumer config properties file. Note that [command-property] takes precedence over this config."},
+		{Name: "command-property", Arg: opt.Required, Type: "String", Meta: "consumer_prop", Repeat: true, Desc: "Consumer config properties in the form key=value."},
+		{Name: "consumer-property", Arg: opt.Required, Type: "String", Meta: "consumer_prop", Repeat: true, Desc: "(DEPRECATED) Consumer config properties in the form key=value. This option will be removed in a future version. Use --command-property instead."},
+		{Name: "consumer.config", Arg: opt.Required, Type: "String", Meta: "config file", Desc: "(DEPRECATED) Consumer config properties file. Note that [command-property] takes precedence over this config. This option will be removed in a future version. Use --command-config instead."},
+		{Name: "enable-systest-events", Desc: "Log lifecycle events of the consumer in addition to logging consumed messages. (This is specific for system tests.)"},
+		{Name: "formatter", Arg: opt.Required, Type: "String", Meta: "class", Default: "org.apache.kafka.tools.consumer.DefaultMessageFormatter", Desc: "The name of a class to use for formatting kafka messages for display."},
+		{Name: "formatter-config", Arg: opt.Required, Type: "String", Meta: "config file", Desc: "Config properties file to initialize the message formatter. Note that [formatter-property] takes precedence over this config."},
+		{Name: "formatter-property", Arg: opt.Required, Type: "String", Meta: "prop", Repeat: true, Desc: "The properties to initialize the message formatter. Default properties include: \n print.timestamp=true|false\n print.key=true|false\n print.offset=true|false\n print.epoch=true|false\n print.partition=true|false\n print.headers=true|false\n print.value=true|false\n key.separator=<key.separator>\n line.separator=<line.separator>\n headers.separator=<headers.separator>\n null.literal=<null.literal>\n key.deserializer=<key.deserializer>\n value.deserializer=<value.deserializer>\n header.deserializer=<header.deserializer>\n\nUsers can also pass in customized properties for their formatter; more specifically, users can pass in properties keyed with 'key.deserializer.', 'value.deserializer.' and 'headers.deserializer.' prefixes to configure their deserializers."},
+		{Name: "from-beginning", Desc: "If the consumer does not already have an established offset to consume from, start with the earliest message present in the log rather than the latest message."},
+		{Name: "group", Arg: opt.Required, Type: "String", Meta: "consumer group id", Desc: "The consumer group id of the consumer."},
+		{Name: "help", Desc: "Print usage information."},
+		{Name: "include", Arg: opt.Required, Type: "String", Meta: "Java regex (String)", Desc: "Regular expression specifying list of topics to include for consumption."},
+		{Name: "isolation-level", Arg: opt.Required, Type: "String", Default: "read_uncommitted", Desc: "Set to read_committed in order to filter out transactional messages which are not committed. Set to read_uncommitted to read all messages."},
+		{Name: "key-deserializer", Arg: opt.Required, Type: "String", Meta: "deserializer for keys", Desc: "The name of the class to use for deserializing keys."},
+		{Name: "max-messages", Arg: opt.Required, Type: "Integer", Meta: "num_messages", Desc: "The maximum number of messages to consume before exiting. If not set, consumption is continual."},
+		{Name: "offset", Arg: opt.Required, Type: "String", Meta: "consume offset", Default: "latest", Desc: "The offset to consume from (a non-negative number), or 'earliest' which means from beginning, or 'latest' which means from end"},
+		{Name: "partition", Arg: opt.Required, Type: "Integer", Meta: "partition", Desc: "The partition to consume from. Consumption starts from the end of the partition unless '--offset' is specified."},
+		{Name: "property", Arg: opt.Required, Type: "String", Meta: "prop", Repeat: true, Desc: "(DEPRECATED) The properties to initialize the message formatter. Default properties include: \n print.timestamp=true|false\n print.key=true|false\n print.offset=true|false\n print.epoch=true|false\n print.partition=true|false\n print.headers=true|false\n print.value=true|false\n key.separator=<key.separator>\n line.separator=<line.separator>\n headers.separator=<headers.separator>\n null.literal=<null.literal>\n key.deserializer=<key.deserializer>\n value.deserializer=<value.deserializer>\n header.deserializer=<header.deserializer>\n\nUsers can also pass in customized properties for their formatter; more specifically, users can pass in properties keyed with 'key.deserializer.', 'value.deserializer.' and 'headers.deserializer.' prefixes to configure their deserializers. \nThis option will be removed in a future version. Use --formatter-property instead."},
+		{Name: "skip-message-on-error", Desc: "If there is an error when processing a message, skip it instead of halt."},
+		{Name: "timeout-ms", Arg: opt.Required, Type: "Long", Meta: "timeout_ms", Desc: "If specified, exit if no message is available for consumption for the specified interval."},
+		{Name: "topic", Arg: opt.Required, Type: "String", Meta: "topic", Desc: "The topic to consume from."},
+		{Name: "value-deserializer", Arg: opt.Required, Type: "String", Meta: "deserializer for values", Desc: "The name of the class to use for deserializing values."},
+		{Name: "version", Desc: "Display Kafka version."},
+		{Name: "whitelist", Arg: opt.Required, Means: "include"},
+		{Name: "zookeeper", Arg: opt.Required, Means: "bootstrap-server"},
+		{Name: "new-consumer", Ignored: true},
+		{Name: "blacklist", Arg: opt.Required, Gone: "use --include with a pattern for the topics you want"},
+		{Name: "csv-reporter-enabled", Ignored: true},
+		{Name: "metrics-dir", Arg: opt.Required, Ignored: true},
+		{Name: "delete-consumer-offsets", Gone: "use kgo consumer-groups --reset-offsets"},
+	},
+}

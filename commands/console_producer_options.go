@@ -1,0 +1,43 @@
+package commands
+
+import "github.com/kgo-project/kgo/commands/opt"
+
+var consoleProducerSpec = &opt.Spec{
+	Name:  "console-producer",
+	Intro: "This tool helps to read data from standard input and publish it to Kafka.",
+	Options: []opt.Option{
+		{Name: "batch-size", Arg: opt.Required, Type: "Integer", Meta: "size", Default: "16384", Desc: "The buffer size in bytes allocated for a partition. When records are received which are smaller than this size the producer will attempt to optimistically group them together until this size is reached. This is the option to control batch.size in producer configs. Please note that this option will be replaced if max-partition-memory-bytes is also set."},
+		{Name: "bootstrap-server", Arg: opt.Required, Type: "String", Meta: "server to connect to", Desc: "REQUIRED: The server(s) to connect to. The broker list string in the form HOST1:PORT1,HOST2:PORT2."},
+		{Name: "command-config", Arg: opt.Required, Type: "String", Meta: "config file", Desc: "Producer config properties file. Note that [command-property] takes precedence over this config."},
+		{Name: "command-property", Arg: opt.Required, Type: "String", Meta: "producer_prop", Repeat: true, Desc: "Producer config properties in the form key=value."},
+		{Name: "compression-codec", Arg: opt.Optional, Type: "String", Meta: "compression-codec", Desc: "The compression codec: either 'none', 'gzip', 'snappy', 'lz4', or 'zstd'.If specified without value, then it defaults to 'gzip'"},
+		{Name: "help", Desc: "Print usage information."},
+		{Name: "line-reader", Arg: opt.Required, Type: "String", Meta: "reader_class", Default: "org.apache.kafka.tools.LineMessageReader", Desc: "The class name of the class to use for reading lines from standard in. By default each line is read as a separate message."},
+		{Name: "max-block-ms", Arg: opt.Required, Type: "Long", Meta: "max block on send", Default: "60000", Desc: "The max time that the producer will block for during a send request."},
+		{Name: "max-memory-bytes", Arg: opt.Required, Type: "Long", Meta: "total memory in bytes", Default: "33554432", Desc: "The total memory used by the producer to buffer records waiting to be sent to the server. This is the option to control `buffer.memory` in producer configs."},
+		{Name: "max-partition-memory-bytes", Arg: opt.Required, Type: "Integer", Meta: "memory in bytes per partition", Default: "16384", Desc: "(Deprecated) The buffer size in bytes allocated for a partition. When records are received which are smaller than this size the producer will attempt to optimistically group them together until this size is reached. This is the option to control batch.size in producer configs. This option will be removed in Apache Kafka 5.0. Use --batch-size instead."},
+		{Name: "message-send-max-retries", Arg: opt.Required, Type: "Integer", Default: "3", Desc: "Brokers can fail receiving the message for multiple reasons, and being unavailable transiently is just one of them. This property specifies the number of retries before the producer give up and drop this message. This is the option to control `retries` in producer configs."},
+		{Name: "metadata-expiry-ms", Arg: opt.Required, Type: "Long", Meta: "metadata expiration interval", Default: "300000", Desc: "The period of time in milliseconds after which we force a refresh of metadata even if we haven't seen any leadership changes. This is the option to control `metadata.max.age.ms` in producer configs."},
+		{Name: "producer-property", Arg: opt.Required, Type: "String", Meta: "producer_prop", Repeat: true, Desc: "(DEPRECATED) Producer config properties in the form key=value. This option will be removed in a future version. Use --command-property instead."},
+		{Name: "producer.config", Arg: opt.Required, Type: "String", Meta: "config file", Desc: "(DEPRECATED) Producer config properties file. Note that [command-property] takes precedence over this config. This option will be removed in a future version. Use --command-config instead."},
+		{Name: "property", Arg: opt.Required, Type: "String", Meta: "prop", Repeat: true, Desc: "(DEPRECATED) A mechanism to pass user-defined properties in the form key=value to the message reader. This allows custom configuration for a user-defined message reader.\nDefault properties include:\n parse.key=false\n parse.headers=false\n ignore.error=false\n key.separator=\\t\n headers.delimiter=\\t\n headers.separator=,\n headers.key.separator=:\n null.marker=   When set, any fields (key, value and headers) equal to this will be replaced by null\nDefault parsing pattern when:\n parse.headers=true and parse.key=true:\n  \"h1:v1,h2:v2...\\tkey\\tvalue\"\n parse.key=true:\n  \"key\\tvalue\"\n parse.headers=true:\n  \"h1:v1,h2:v2...\\tvalue\"\n This option will be removed in a future version. Use --reader-property instead."},
+		{Name: "reader-config", Arg: opt.Required, Type: "String", Meta: "config file", Desc: "Config properties file for the message reader. Note that [reader-property] takes precedence over this config."},
+		{Name: "reader-property", Arg: opt.Required, Type: "String", Meta: "prop", Repeat: true, Desc: "A mechanism to pass user-defined properties in the form key=value to the message reader. This allows custom configuration for a user-defined message reader.\nDefault properties include:\n parse.key=false\n parse.headers=false\n ignore.error=false\n key.separator=\\t\n headers.delimiter=\\t\n headers.separator=,\n headers.key.separator=:\n null.marker=   When set, any fields (key, value and headers) equal to this will be replaced by null\nDefault parsing pattern when:\n parse.headers=true and parse.key=true:\n  \"h1:v1,h2:v2...\\tkey\\tvalue\"\n parse.key=true:\n  \"key\\tvalue\"\n parse.headers=true:\n  \"h1:v1,h2:v2...\\tvalue\""},
+		{Name: "request-required-acks", Arg: opt.Required, Type: "String", Meta: "request required acks", Default: "-1", Desc: "The required `acks` of the producer requests"},
+		{Name: "request-timeout-ms", Arg: opt.Required, Type: "Integer", Meta: "request timeout ms", Default: "1500", Desc: "The ack timeout of the producer requests. Value must be non-negative and non-zero."},
+		{Name: "retry-backoff-ms", Arg: opt.Required, Type: "Long", Default: "100", Desc: "Before each retry, the producer refreshes the metadata of relevant topics. Since leader election takes a bit of time, this property specifies the amount of time that the producer waits before refreshing the metadata. This is the option to control `retry.backoff.ms` in producer configs."},
+		{Name: "socket-buffer-size", Arg: opt.Required, Type: "Integer", Meta: "size", Default: "102400", Desc: "The size of the tcp RECV size. This is the option to control `send.buffer.bytes` in producer configs."},
+		{Name: "sync", Desc: "If set message send requests to the brokers are synchronously, one at a time as they arrive."},
+		{Name: "timeout", Arg: opt.Required, Type: "Long", Meta: "timeout_ms", Default: "1000", Desc: "If set and the producer is running in asynchronous mode, this gives the maximum amount of time a message will queue awaiting sufficient batch size. The value is given in ms. This is the option to control `linger.ms` in producer configs."},
+		{Name: "topic", Arg: opt.Required, Type: "String", Meta: "topic", Desc: "REQUIRED: The topic name to produce messages to."},
+		{Name: "version", Desc: "Display Kafka version."},
+		{Name: "broker-list", Arg: opt.Required, Means: "bootstrap-server"},
+		{Name: "key-serializer", Arg: opt.Required, Gone: "drop it, bytes are sent as they are typed"},
+		{Name: "value-serializer", Arg: opt.Required, Gone: "drop it, bytes are sent as they are typed"},
+		{Name: "metadata-fetch-timeout-ms", Arg: opt.Required, Gone: "use --max-block-ms"},
+		{Name: "queue-enqueuetimeout-ms", Arg: opt.Required, Gone: "use --max-block-ms"},
+		{Name: "queue-size", Arg: opt.Required, Ignored: true},
+		{Name: "new-producer", Ignored: true},
+		{Name: "old-producer", Ignored: true},
+	},
+}
