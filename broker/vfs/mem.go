@@ -62,7 +62,8 @@ func newMemDir() *memNode {
 func (n *memNode) isDir() bool { return n.entries != nil }
 
 func splitPath(name string) []string {
-	return strings.FieldsFunc(name, func(r rune) bool { return r == '/' || r == os.PathSeparator })
+	parts := strings.FieldsFunc(name, func(r rune) bool { return r == '/' || r == os.PathSeparator })
+	return slices.DeleteFunc(parts, func(p string) bool { return p == "." })
 }
 
 func pathError(op, name string, err error) error { return &fs.PathError{Op: op, Path: name, Err: err} }
