@@ -105,6 +105,8 @@ func (op *delayedProduce) start(appends []appended, timeout time.Duration) {
 		}
 		if done, err := p.await(appends[i], op, i); done {
 			op.acknowledge(i, err)
+		} else if !op.waits(i) {
+			p.forget(op, i) // expired before it was registered
 		}
 	}
 	op.finish(op.release())
@@ -125,6 +127,12 @@ func (op *delayedProduce) acknowledge(index int, err error) {
 	last := op.mu.pending == 0
 	op.mu.Unlock()
 	op.finish(last)
+}
+
+func (op *delayedProduce) waits(index int) bool {
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	return op.mu.waiting[index]
 }
 
 // release gives up the hold that kept the request from being answered while it was set up.
