@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -290,5 +292,73 @@ func TestAnotherClusterIsRefused(t *testing.T) {
 	c.propose("second")
 	if values, _, _ := c.journals[3].snapshot(); len(values) != 0 {
 		t.Errorf("a node of another cluster got %v", values)
+	}
+}
+
+func TestMembersShowHowFarTheyAre(t *testing.T) {
+	c := newCluster(t, nil, 1, 2, 3)
+	c.propose("a")
+	leader, _ := c.leader(0)
+	c.awaitAll("replication", "a")
+	end := c.nodes[leader].HighWatermark()
+	deadline := time.Now().Add(20 * time.Second)
+	for n := c.nodes[leader]; ; {
+		reached := 0
+		for _, m := range n.Members() {
+			if m.LogEndOffset == end && !m.LastFetchTime.IsZero() && !m.LastCaughtUpTime.IsZero() {
+				reached++
+			}
+		}
+		if reached == 3 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("members %+v, log end %d", n.Members(), end)
+		}
+		_ = n.WaitCommitted(contextFor(t, 20*time.Millisecond), end) // a heartbeat later
+	}
+}
+
+func contextFor(t *testing.T, d time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// TestThreeVotersOverTCP is the same transport on the system's network.
+func TestThreeVotersOverTCP(t *testing.T) {
+	dirs := t.TempDir()
+	var voters []Voter
+	var listeners []net.Listener
+	for id := ident.BrokerID(0); id < 3; id++ {
+		l, err := netx.TCP().Listen(t.Context(), "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listeners = append(listeners, l)
+		voters = append(voters, Voter{ID: id, Endpoints: []Endpoint{{"CONTROLLER", "127.0.0.1", uint16(l.Addr().(*net.TCPAddr).Port)}}})
+	}
+	var journals []*journal
+	var nodes []*Node
+	start := time.Now()
+	for id, l := range listeners {
+		j := newJournal()
+		cfg := Config{NodeID: ident.BrokerID(id), ClusterID: "tcp", Dir: filepath.Join(dirs, fmt.Sprint(id)), Voters: voters}
+		n, err := OpenNode(t.Context(), cfg, j, func(r Receiver) (Transport, error) {
+			return NewNetworkTransport(NetworkConfig{Network: netx.TCP(), Listener: l, NodeID: cfg.NodeID, ClusterID: "tcp", ListenerName: "CONTROLLER"}, r), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { closeNode(t, n) })
+		journals, nodes = append(journals, j), append(nodes, n)
+	}
+	journals[0].await(t, "a leader", func() bool { return journals[0].leader != ident.NoBroker })
+	_, leader, epoch := journals[0].snapshot()
+	t.Logf("leader %d after %v", leader, time.Since(start))
+	journals[leader].await(t, "its own leadership", func() bool { return journals[leader].leader == leader })
+	mustPropose(t, nodes[leader], epoch, "x")
+	for _, j := range journals {
+		j.await(t, "replication", func() bool { return len(j.values) == 1 })
 	}
 }

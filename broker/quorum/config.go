@@ -44,8 +44,8 @@ type Config struct {
 	SegmentMs           int64         // metadata.log.segment.ms
 	SnapshotBytes       int64         // metadata.log.max.record.bytes.between.snapshots
 	SnapshotInterval    time.Duration // metadata.log.max.snapshot.interval.ms; negative: never because of time
-	RetentionBytes      int64         // metadata.max.retention.bytes: of log and snapshots together
-	RetentionMs         int64         // metadata.max.retention.ms: of superseded snapshots
+	RetentionBytes      int64         // metadata.max.retention.bytes: of log and snapshots together; -1: no limit
+	RetentionMs         int64         // metadata.max.retention.ms: of superseded snapshots; -1: no limit
 	MaxUncommittedBytes int           // proposals above this are refused until earlier ones are committed
 	Logger              *slog.Logger
 	OnFailure           func(error) // the first I/O error: the replica has stopped and must be restarted; may be nil

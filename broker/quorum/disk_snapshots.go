@@ -78,7 +78,7 @@ func (l *diskLog) adopt(meta snapshotMeta) {
 }
 
 // retain drops the oldest snapshots, and the log before the oldest one kept, while both together exceed maxBytes or the snapshot after the oldest
-// is older than maxAge. The newest snapshot and the log from it on always stay.
+// is older than maxAge; negative values are no limit. The newest snapshot and the log from it on always stay.
 func (l *diskLog) retain(now time.Time, maxBytes int64, maxAge time.Duration) error {
 	for len(l.snapshots) > 1 {
 		total := l.log.Size()
@@ -93,7 +93,7 @@ func (l *diskLog) retain(now time.Time, maxBytes int64, maxAge time.Duration) er
 				nextAge = now.Sub(info.ModTime)
 			}
 		}
-		if total <= maxBytes && nextAge <= maxAge {
+		if (maxBytes < 0 || total <= maxBytes) && (maxAge < 0 || nextAge <= maxAge) {
 			return nil
 		}
 		if err := l.dropOldest(now); err != nil {

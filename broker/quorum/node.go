@@ -52,6 +52,8 @@ type Node struct {
 	jobs   sync.WaitGroup // the snapshot being written
 
 	view    atomic.Pointer[view]
+	members atomic.Pointer[[]MemberState]
+	heard   map[ident.BrokerID]MemberState // the loop's: when followers last answered
 	commits waiters
 }
 
@@ -67,7 +69,9 @@ type view struct {
 // OpenNode opens the log, restores the state machine and starts the loop. A lone voter leads when the loop has begun, milliseconds later.
 // connect makes the transport; nil stands for none, which is right for a lone voter.
 func OpenNode(ctx context.Context, cfg Config, sm StateMachine, connect func(Receiver) (Transport, error)) (*Node, error) {
-	n := &Node{input: make(chan func(*Replica), inputQueue), quit: make(chan struct{}), closed: make(chan struct{})}
+	n := &Node{
+		input: make(chan func(*Replica), inputQueue), quit: make(chan struct{}), closed: make(chan struct{}), heard: make(map[ident.BrokerID]MemberState),
+	}
 	replica, err := OpenReplica(ctx, cfg, announcing{sm, n}, time.Now(), n.send)
 	if err != nil {
 		return nil, err
@@ -106,6 +110,7 @@ func (n *Node) run() {
 	ticker := time.NewTicker(n.cfg.HeartbeatInterval)
 	defer ticker.Stop()
 	r := n.replica
+	started := time.Now()
 	var err error
 	for err == nil {
 		if err = r.Process(time.Now()); err == nil {
@@ -124,7 +129,10 @@ func (n *Node) run() {
 			n.linger()
 			n.drain()
 		case <-ticker.C:
-			err = r.Tick()
+			if err = r.Tick(); err == nil {
+				err = n.campaignEarly(started)
+			}
+			n.describe(time.Now())
 		case <-n.quit:
 			err = ErrClosed
 		}
@@ -149,6 +157,17 @@ func (n *Node) campaignIfAlone() error {
 		return err
 	}
 	return n.replica.Process(time.Now())
+}
+
+// campaignEarly lets the first of several voters stand for election right after the start, at each tick until there is a leader: a quorum that starts as
+// a whole then needs no election timeout. Pre-vote makes it harmless: peers that hear from a leader refuse.
+func (n *Node) campaignEarly(started time.Time) error {
+	r := n.replica
+	voters := r.log.voters.at(r.log.applied).voters
+	if r.leader != ident.NoBroker || voters[0].ID != n.cfg.NodeID || time.Since(started) > n.cfg.ElectionTimeout {
+		return nil
+	}
+	return r.CampaignAtOnce()
 }
 
 // drain takes the input that waits, up to a full queue, so that input which keeps coming can't put off acting on it.
@@ -313,6 +332,7 @@ func (n *Node) Resign(leaderEpoch int32) {
 // Deliver implements Receiver.
 func (n *Node) Deliver(m *raftpb.Message) {
 	n.tell(func(r *Replica) {
+		n.hear(m)
 		if err := r.Step(m); err != nil && r.failed == nil {
 			n.cfg.Logger.Warn("message refused", "node", int32(nodeID(m.GetFrom())), "error", err)
 		}
