@@ -146,6 +146,9 @@ func (s *Server) quorumConfig(clusterID string) quorum.Config {
 		Logger:    s.opts.Loggers.Logger("kafka.raft"),
 		OnFailure: func(err error) { s.fail(fmt.Errorf("metadata log: %w", err)) },
 	}
+	if c.SnapshotInterval == 0 {
+		c.SnapshotInterval = -1 // Kafka's 0 turns snapshots by time off
+	}
 	for _, d := range s.storage.Dirs() {
 		if d.Path == c.Dir {
 			c.DirectoryID = d.DirectoryID
