@@ -6,8 +6,11 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/batch"
 	"github.com/kgo-project/kgo/broker/ident"
@@ -241,4 +244,23 @@ func newStoreLike(f *fixture) *metadata.Store {
 		f.t.Fatal(err)
 	}
 	return s
+}
+
+// controllerStub commits every ISR change it is asked for.
+type controllerStub struct{ requests atomic.Int64 }
+
+func (c *controllerStub) Request(_ context.Context, req kmsg.Request) (kmsg.Response, error) {
+	in := req.(*kmsg.AlterPartitionRequest)
+	c.requests.Add(1)
+	out := in.ResponseKind().(*kmsg.AlterPartitionResponse)
+	for _, t := range in.Topics {
+		topic := kmsg.AlterPartitionResponseTopic{TopidID: t.TopicID}
+		for _, p := range t.Partitions {
+			row := kmsg.NewAlterPartitionResponseTopicPartition()
+			row.Partition, row.ISR, row.LeaderEpoch, row.PartitionEpoch = p.Partition, p.NewISR, p.LeaderEpoch, p.PartitionEpoch+1
+			topic.Partitions = append(topic.Partitions, row)
+		}
+		out.Topics = append(out.Topics, topic)
+	}
+	return out, nil
 }
