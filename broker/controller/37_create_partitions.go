@@ -51,7 +51,7 @@ func (c *call) addPartitions(req *kmsg.CreatePartitionsRequestTopic) error {
 		return failf(kerr.InvalidPartitions, "The topic %s currently has %d partition(s); %d would not be an increase.", t.Name, have, req.Count)
 	case req.Assignment != nil && len(req.Assignment) != additional:
 		return failf(kerr.InvalidReplicaAssignment, "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.", additional, len(req.Assignment))
-	case additional > maxRecordsPerBatch:
+	case len(c.out)+additional > maxRecordsPerBatch:
 		return failf(kerr.PolicyViolation, "Unable to perform excessively large batch operation.")
 	}
 	if err := c.chargePartitions(additional); err != nil {

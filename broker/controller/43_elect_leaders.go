@@ -57,7 +57,7 @@ func (c *call) electLeader(topic string, id int32, kind election) error {
 	if t == nil {
 		return failf(kerr.UnknownTopicOrPartition, "No such topic as %s", topic)
 	}
-	p := t.Partition(id)
+	p := c.partition(t, id)
 	if p == nil {
 		return failf(kerr.UnknownTopicOrPartition, "No such partition as %s-%d", topic, id)
 	}
@@ -66,10 +66,8 @@ func (c *call) electLeader(topic string, id int32, kind election) error {
 	}
 	change := c.newPartitionChange(t, id, c.effectiveMinIsr(t))
 	change.election = kind
-	r := change.build()
 	switch {
-	case r != nil:
-		c.emitChange(r)
+	case c.emitChange(change) != nil:
 		return nil
 	case kind == electPreferred:
 		return failf(kerr.PreferredLeaderNotAvailable, "The preferred leader was not available.")

@@ -48,7 +48,7 @@ func (c *call) reassign(topic string, req kmsg.AlterPartitionAssignmentsRequestT
 	if t == nil {
 		return failf(kerr.UnknownTopicOrPartition, "Unable to find a topic named %s.", topic)
 	}
-	p := t.Partition(req.Partition)
+	p := c.partition(t, req.Partition)
 	if p == nil {
 		return failf(kerr.UnknownTopicOrPartition, "Unable to find partition %s:%d.", topic, req.Partition)
 	}
@@ -62,18 +62,15 @@ func (c *call) reassign(topic string, req kmsg.AlterPartitionAssignmentsRequestT
 		return failf(kerr.InvalidReplicationFactor, "The replication factor is changed from %d to %d", size, len(req.Replicas))
 	}
 	target := brokerIDs(req.Replicas)
-	removing, adding := without(p.Replicas, target...), without(target, p.Replicas...)
+	// DEVIATION(kafka): where a reassignment is in progress already, what it was adding still counts as new. Apache Kafka takes it for old, and
+	// keeps the former lists where the new ones are empty: a partition that is sent back to where it was never gets there.
+	settled := without(p.Replicas, p.AddingReplicas...)
+	removing, adding := without(p.Replicas, target...), without(target, settled...)
 	slices.Sort(removing)
 	slices.Sort(adding)
 	change := c.newPartitionChange(t, req.Partition, c.effectiveMinIsr(t))
-	change.replicas = slices.Concat(target, removing)
-	if len(removing) > 0 {
-		change.removing = removing
-	}
-	if len(adding) > 0 {
-		change.adding = adding
-	}
-	c.emitChange(change.build())
+	change.replicas, change.removing, change.adding = slices.Concat(target, removing), removing, adding
+	c.emitChange(change)
 	return nil
 }
 
@@ -88,7 +85,7 @@ func finalFactor(p *metadata.Partition) int {
 }
 
 func (c *call) cancelReassignment(t *metadata.Topic, id int32) error {
-	p := t.Partitions[id]
+	p := c.partition(t, id)
 	if !p.Reassigning() {
 		return fail(kerr.NoReassignmentInProgress)
 	}
@@ -108,6 +105,6 @@ func (c *call) cancelReassignment(t *metadata.Topic, id int32) error {
 		change.election = electUnclean
 	}
 	change.isr, change.replicas, change.removing, change.adding = isr, replicas, nil, nil
-	c.emitChange(change.build())
+	c.emitChange(change)
 	return nil
 }

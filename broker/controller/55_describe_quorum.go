@@ -38,7 +38,11 @@ func (c *call) describeQuorum(req *kmsg.DescribeQuorumRequest) (Result, error) {
 	for _, v := range state.Voters {
 		node := kmsg.NewDescribeQuorumResponseNode()
 		node.NodeID = int32(v.ID)
-		for _, e := range v.Listeners {
+		listeners := v.Listeners
+		if n := c.image.Controller(v.ID); n != nil && len(listeners) == 0 {
+			listeners = n.Endpoints // a static quorum knows ids; the members registered where they are
+		}
+		for _, e := range listeners {
 			node.Listeners = append(node.Listeners, kmsg.DescribeQuorumResponseNodeListener{Name: e.Name, Host: e.Host, Port: e.Port})
 		}
 		resp.Nodes = append(resp.Nodes, node)

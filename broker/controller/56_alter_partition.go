@@ -53,7 +53,7 @@ func (c *call) alterPartition(req *kmsg.AlterPartitionRequest) (Result, error) {
 func (c *call) alterOnePartition(b *metadata.Broker, t *metadata.Topic, req *kmsg.AlterPartitionRequestTopicPartition, version int16) kmsg.AlterPartitionResponseTopicPartition {
 	answer := kmsg.NewAlterPartitionResponseTopicPartition()
 	isr := proposedIsr(req, version)
-	p := t.Partition(req.Partition)
+	p := c.partition(t, req.Partition)
 	if refused := c.checkIsrChange(b.ID, p, req, isr); refused != nil {
 		answer.ErrorCode = refused.Code
 		return answer
@@ -68,19 +68,11 @@ func (c *call) alterOnePartition(b *metadata.Broker, t *metadata.Topic, req *kms
 		change.isr[i] = r.id
 	}
 	change.recovery = metadata.LeaderRecoveryState(req.LeaderRecoveryState)
-	if r := change.build(); r != nil {
-		c.emitChange(r)
-		next, err := p.Merge(r)
-		if err != nil {
-			answer.ErrorCode = errorCode(err)
-			return answer
-		}
-		p = next
-		if r.Leader != noLeaderChange && r.Leader != int32(b.ID) {
-			answer.ErrorCode = kerr.NewLeaderElected.Code
-			return answer
-		}
+	if r := c.emitChange(change); r != nil && r.Leader != noLeaderChange && r.Leader != int32(b.ID) {
+		answer.ErrorCode = kerr.NewLeaderElected.Code
+		return answer
 	}
+	p = c.partition(t, req.Partition)
 	answer.LeaderID, answer.LeaderEpoch, answer.PartitionEpoch = int32(p.Leader), p.LeaderEpoch, p.PartitionEpoch
 	answer.ISR, answer.LeaderRecoveryState = metadata.Int32s(p.Isr), int8(p.LeaderRecoveryState)
 	return answer

@@ -56,7 +56,7 @@ func (c *call) assignReplica(b *metadata.Broker, t *metadata.Topic, id int32, di
 	if t == nil {
 		return fail(kerr.UnknownTopicID)
 	}
-	p := t.Partition(id)
+	p := c.partition(t, id)
 	if p == nil {
 		return fail(kerr.UnknownTopicOrPartition)
 	}
@@ -65,6 +65,6 @@ func (c *call) assignReplica(b *metadata.Broker, t *metadata.Topic, id int32, di
 	}
 	change := c.newPartitionChange(t, id, c.effectiveMinIsr(t))
 	change.newDirectory = map[ident.BrokerID]ident.UUID{b.ID: dir}
-	c.emitChange(change.build())
+	c.emitChange(change)
 	return nil
 }

@@ -215,3 +215,42 @@ func TestMassiveFencingIsSplitIntoBatches(t *testing.T) {
 		}
 	}
 }
+
+// TestAcknowledgedTopicsSurviveFailures lets commits fail at random, before and after they take effect. Whatever was acknowledged must be there.
+func TestAcknowledgedTopicsSurviveFailures(t *testing.T) {
+	n := startNode(t)
+	n.join(1)
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			for i := range 40 {
+				if i%7 == worker%7 {
+					n.quorum.failBefore.Store(worker%2 == 0)
+					n.quorum.failAfter.Store(worker%2 == 1)
+				}
+				name := fmt.Sprintf("t-%d-%d", worker, i)
+				for {
+					resp, err := n.ctl.Submit(context.Background(), nil, creation(name, 2))
+					if errors.Is(err, kerr.NotController) {
+						continue // not known to be created: ask again, as clients do
+					}
+					if err != nil {
+						t.Error(err)
+					}
+					row := resp.(*kmsg.CreateTopicsResponse).Topics[0]
+					if row.ErrorCode != 0 && row.ErrorCode != kerr.TopicAlreadyExists.Code {
+						t.Errorf("%s: code %d", name, row.ErrorCode)
+					}
+					if n.store.Current().Topic(name) == nil {
+						t.Errorf("%s was acknowledged, but isn't in the store", name)
+					}
+					break
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := n.store.Current().TopicCount(); got != 320 {
+		t.Errorf("%d topics, want 320", got)
+	}
+}

@@ -118,15 +118,39 @@ type call struct {
 	ctx *Context
 	now time.Time
 	out []Record
+	// changed has the partitions as the records in out leave them: a request may name one twice.
+	changed map[partitionKey]*metadata.Partition
+}
+
+type partitionKey struct {
+	topic     ident.TopicID
+	partition int32
+}
+
+// partition is a partition as this request has left it so far, nil where there is none.
+func (c *call) partition(t *metadata.Topic, id int32) *metadata.Partition {
+	if p, ok := c.changed[partitionKey{t.ID, id}]; ok {
+		return p
+	}
+	return t.Partition(id)
 }
 
 func (c *call) emit(m record.Message, version int16) { c.out = append(c.out, Record{m, version}) }
 
-// emitChange adds a partition change, if there is one.
-func (c *call) emitChange(r *record.PartitionChangeRecord) {
-	if r != nil {
-		c.emit(r, c.image.MetadataVersion().PartitionVersion())
+// emitChange adds what a partition change comes to, if to anything.
+func (c *call) emitChange(b *partitionChange) *record.PartitionChangeRecord {
+	r := b.build()
+	if r == nil {
+		return nil
 	}
+	c.emit(r, c.image.MetadataVersion().PartitionVersion())
+	if next, err := b.partition.Merge(r); err == nil { // the error comes again when the record is replayed, and is dealt with there
+		if c.changed == nil {
+			c.changed = make(map[partitionKey]*metadata.Partition)
+		}
+		c.changed[partitionKey{b.topicID, b.partitionID}] = next
+	}
+	return r
 }
 
 // handlerFunc is a handler for any request; on makes it from one for a certain type.

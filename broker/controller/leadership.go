@@ -129,7 +129,7 @@ func (c *call) changeIsr(scope *topicScope, id int32, change isrChange) {
 	}
 	b.uncleanShutdown = change.uncleanShutdown
 	b.isr = without(b.partition.Isr, change.remove, change.uncleanShutdown)
-	c.emitChange(b.build())
+	c.emitChange(b)
 }
 
 // topicValue is a topic's config in force.

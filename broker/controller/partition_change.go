@@ -41,8 +41,8 @@ type partitionChange struct {
 }
 
 // newPartitionChange starts from a partition with no target differing.
-func (c *Core) newPartitionChange(topic *metadata.Topic, id int32, minIsr int) *partitionChange {
-	p := topic.Partition(id)
+func (c *call) newPartitionChange(topic *metadata.Topic, id int32, minIsr int) *partitionChange {
+	p := c.partition(topic, id)
 	return &partitionChange{
 		partition: p, topicID: topic.ID, partitionID: id, acceptable: c.leaderAcceptor(p, c.isActive),
 		mv: c.image.MetadataVersion(), minIsr: minIsr, elrEnabled: c.elrEnabled(), defaultDir: c.defaultDirectory,

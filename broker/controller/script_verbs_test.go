@@ -325,7 +325,7 @@ func verbElect(c *cluster, t *testing.T, d *datadriven.TestData) string {
 	}, req)
 }
 
-// reassign topic=t partition=0 (to=(1,2) | cancel) [keep-factor]
+// reassign topic=t partition=0 (to=(1,2) | cancel) [then=(2,1)] [keep-factor]
 func verbReassign(c *cluster, t *testing.T, d *datadriven.TestData) string {
 	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
 	req.Version, req.AllowReplicationFactorChange = 1, !d.HasArg("keep-factor")
@@ -337,6 +337,10 @@ func verbReassign(c *cluster, t *testing.T, d *datadriven.TestData) string {
 		p.Replicas = append([]int32{}, ints(d, "to")...)
 	}
 	topic.Partitions = append(topic.Partitions, p)
+	if then := ints(d, "then"); len(then) > 0 { // the same partition again, in the same request
+		p.Replicas = then
+		topic.Partitions = append(topic.Partitions, p)
+	}
 	req.Topics = append(req.Topics, topic)
 	return c.answer(func(resp kmsg.Response) string {
 		r := resp.(*kmsg.AlterPartitionAssignmentsResponse).Topics[0].Partitions[0]

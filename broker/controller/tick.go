@@ -95,7 +95,7 @@ func (c *call) balanceLeaders() bool {
 			}
 			b := c.newPartitionChange(t, int32(id), minIsr)
 			b.election = electPreferred
-			c.emitChange(b.build())
+			c.emitChange(b)
 		}
 	}
 	return false
@@ -117,7 +117,7 @@ func (c *call) electUncleanLeaders() bool {
 			}
 			b := c.newPartitionChange(t, int32(id), scope.minIsr)
 			b.election = electUnclean
-			c.emitChange(b.build())
+			c.emitChange(b)
 		}
 	}
 	return false
