@@ -53,6 +53,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newMetadataQuorumCmd(f, nil),
 		newLeaderElectionCmd(f, nil),
 		newClientMetricsCmd(f, nil),
+		newDumpLogCmd(f, nil),
 	)
 	root.SetHelpCommandGroupID(groupCluster)
 	root.SetCompletionCommandGroupID(groupCluster)

@@ -166,7 +166,7 @@ func (e LegacyEntry) Records(limit int) iter.Seq2[Record, error] {
 }
 
 func (e LegacyEntry) record() (r Record, err error) {
-	r.Offset, r.Timestamp = e.Offset(), e.Timestamp()
+	r.Offset, r.Timestamp, r.legacy = e.Offset(), e.Timestamp(), e
 	r.Key, r.Value, err = e.keyValue()
 	return r, err
 }

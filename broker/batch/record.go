@@ -27,6 +27,20 @@ type Record struct {
 	tail    []byte // from the key's length on
 	headers []byte // the headers, behind their count
 	count   int32  // of headers
+	legacy  LegacyEntry
+}
+
+// LegacyCRC is the checksum of the message of format v0 or v1 that the record was, LegacyValid whether it is right; 0 and false for others.
+func (r *Record) LegacyCRC() uint32 {
+	if r.legacy == nil {
+		return 0
+	}
+	return r.legacy.CRC()
+}
+
+// LegacyValid reports whether LegacyCRC is right.
+func (r *Record) LegacyValid() bool {
+	return r.legacy != nil && r.legacy.ComputeCRC() == r.legacy.CRC()
 }
 
 // Header is one header of a record.

@@ -66,7 +66,12 @@ func AppendMetadata(dst []byte, m Message, version int16) ([]byte, error) {
 }
 
 // ReadMetadata reads what AppendMetadata writes. src has to be exactly one record's value.
-func ReadMetadata(src []byte) (Message, int16, error) {
+func ReadMetadata(src []byte) (Message, int16, error) { return readFramed(src, newMetadata) }
+
+// ReadRemote reads the value of a record of __remote_log_metadata (tiered storage), which has the frame of a metadata record.
+func ReadRemote(src []byte) (Message, int16, error) { return readFramed(src, newRemote) }
+
+func readFramed(src []byte, newMessage func(key int16) Message) (Message, int16, error) {
 	r := reader{src: src}
 	if v := r.uvarint(); r.err == nil && v != metadataFrameVersion {
 		return nil, 0, fmt.Errorf("%w: metadata frame version %d, not %d", ErrCorrupt, v, metadataFrameVersion)
@@ -78,7 +83,7 @@ func ReadMetadata(src []byte) (Message, int16, error) {
 	if key > 1<<15-1 || version > 1<<15-1 {
 		return nil, 0, fmt.Errorf("%w: api key %d, version %d", ErrCorrupt, key, version)
 	}
-	m := newMetadata(int16(key))
+	m := newMessage(int16(key))
 	if m == nil {
 		return nil, 0, fmt.Errorf("metadata api key %d: %w", key, ErrUnknownType)
 	}

@@ -202,3 +202,18 @@ func newShareValue(key int16) Message {
 	}
 	return nil
 }
+
+// newRemote returns an empty message of the family remote, nil for an unknown key.
+func newRemote(key int16) Message {
+	switch key {
+	case 0:
+		return NewRemoteLogSegmentMetadataRecord()
+	case 1:
+		return NewRemoteLogSegmentMetadataUpdateRecord()
+	case 2:
+		return NewRemotePartitionDeleteMetadataRecord()
+	case 3:
+		return NewRemoteLogSegmentMetadataSnapshotRecord()
+	}
+	return nil
+}

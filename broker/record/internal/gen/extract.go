@@ -26,6 +26,7 @@ var recordSources = []struct{ jar, match, family string }{
 	{"kafka-share-coordinator-[0-9]*.jar", `common/message/.*Value\.json`, "share-value"},
 	{"kafka-clients-[0-9]*.jar", `common/message/(SnapshotHeaderRecord|SnapshotFooterRecord|LeaderChangeMessage|VotersRecord|KRaftVersionRecord|EndTxnMarker|ControlRecordTypeSchema|DefaultPrincipalData|ConsumerProtocolSubscription|ConsumerProtocolAssignment)\.json`, "data"},
 	{"kafka-raft-[0-9]*.jar", `common/message/QuorumStateData\.json`, "data"},
+	{"kafka-storage-[0-9]*.jar", `message/Remote.*Record\.json`, "remote"},
 }
 
 type jsonMessage struct {
