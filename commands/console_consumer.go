@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/commands/opt"
@@ -196,7 +197,7 @@ func (o *consoleConsumerOptions) parseLimits(set *opt.Set) error {
 }
 
 // consuming translates the options into the client's.
-func (o *consoleConsumerOptions) consuming() ([]kgo.Opt, error) {
+func (o *consoleConsumerOptions) consuming(start *groupStart) ([]kgo.Opt, error) {
 	opts, err := client.ConsumerOptions(o.Props)
 	if err != nil {
 		return nil, err
@@ -210,13 +211,14 @@ func (o *consoleConsumerOptions) consuming() ([]kgo.Opt, error) {
 		opts = append(opts, kgo.ConsumeTopics(o.Topic))
 	}
 	if o.Grouped {
-		opts = append(opts, kgo.AutoCommitMarks(), kgo.BlockRebalanceOnPoll())
+		opts = append(opts, kgo.AutoCommitMarks(), kgo.BlockRebalanceOnPoll(), kgo.AdjustFetchOffsetsFn(start.resolve))
 	}
 	return append(opts, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(-1)), nil
 }
 
 func consoleConsumerRun(ctx context.Context, o *consoleConsumerOptions) error {
-	opts, err := o.consuming()
+	start := new(groupStart)
+	opts, err := o.consuming(start)
 	if err != nil {
 		return o.failed(err)
 	}
@@ -224,6 +226,7 @@ func consoleConsumerRun(ctx context.Context, o *consoleConsumerOptions) error {
 	if err != nil {
 		return err
 	}
+	start.use(cl)
 	reach, cancel := context.WithTimeout(ctx, o.Wait)
 	err = cl.Ping(reach)
 	cancel()
@@ -231,7 +234,7 @@ func consoleConsumerRun(ctx context.Context, o *consoleConsumerOptions) error {
 		return cl.Cause(err)
 	}
 	out := bufio.NewWriterSize(o.IO.Out, 256<<10)
-	c := &consoleConsumer{consoleConsumerOptions: o, client: cl, out: out}
+	c := &consoleConsumer{consoleConsumerOptions: o, client: cl, out: out, start: start}
 	err = c.consume(ctx)
 	if flushed := c.flush(); err == nil {
 		err = flushed
@@ -244,6 +247,7 @@ type consoleConsumer struct {
 	*consoleConsumerOptions
 	client *client.Client
 	out    *bufio.Writer
+	start  *groupStart
 	count  int64
 }
 
@@ -329,9 +333,11 @@ const consoleConsumerLogger = "org.apache.kafka.tools.consumer.ConsoleConsumer"
 func (c *consoleConsumer) finish(ctx context.Context, err error) error {
 	if c.Grouped {
 		commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Wait)
-		if commitErr := c.client.CommitMarkedOffsets(commit); commitErr != nil && err == nil {
-			err = &pollError{commitErr}
-		}
+		c.client.CommitOffsetsSync(commit, c.start.positions(c.client.MarkedOffsets()), func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, _ *kmsg.OffsetCommitResponse, commitErr error) {
+			if commitErr != nil && err == nil {
+				err = &pollError{commitErr}
+			}
+		})
 		_ = c.client.LeaveGroupContext(commit) // a member that can't say good-bye is removed when its session ends
 		cancel()
 	}

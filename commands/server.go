@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -27,6 +28,7 @@ type serverOptions struct {
 	logJSON   bool
 	logLevel  string
 	adminAddr string
+	addrFile  string
 }
 
 func newServerCmd(f *Factory, runF func(context.Context, *serverOptions) error) *cobra.Command {
@@ -69,6 +71,7 @@ The broker stops cleanly on SIGTERM and Ctrl-C, and survives kill -9.`,
 	flags.BoolVar(&o.check, "check", false, "only check the configuration, and list the keys that kgo accepts without use")
 	flags.BoolVar(&o.logJSON, "log-json", false, "log in JSON")
 	flags.StringVar(&o.logLevel, "log-level", "INFO", "TRACE, DEBUG, INFO, WARN, ERROR or FATAL")
+	flags.StringVar(&o.addrFile, "address-file", "", "write the bound host:port to this `file` when the broker serves: for scripts that let it choose the port")
 	flags.StringVar(&o.adminAddr, "metrics", "", "serve /metrics, /healthz and /readyz on this `host:port`")
 	return cmd
 }
@@ -103,6 +106,11 @@ func runServer(ctx context.Context, o *serverOptions) error {
 		return err
 	}
 	log.Info(fmt.Sprintf("[KafkaServer id=%d] started", s.NodeID()), "took", time.Since(began).Round(time.Millisecond), "version", version, "cluster_id", s.ClusterID())
+	if o.addrFile != "" {
+		if err := writeAddress(o.addrFile, s, cfg); err != nil {
+			return errors.Join(err, s.Shutdown(context.WithoutCancel(ctx)))
+		}
+	}
 	if o.file == "" && o.io.OutTTY {
 		o.welcome(cfg)
 	}
@@ -116,6 +124,23 @@ func runServer(ctx context.Context, o *serverOptions) error {
 	err = s.Shutdown(stop)
 	log.Info("stopped")
 	return err
+}
+
+// writeAddress tells a script where the broker listens. The file appears whole.
+func writeAddress(path string, s *server.Server, cfg *config.Broker) error {
+	var addr net.Addr
+	for _, l := range cfg.Network.Advertised {
+		if addr = s.Addr(l.Name); addr != nil {
+			break
+		}
+	}
+	if addr == nil {
+		return errors.New("kgo server: --address-file: the broker has no listener for clients")
+	}
+	if err := os.WriteFile(path+".tmp", []byte(addr.String()+"\n"), 0o644); err != nil { //nolint:gosec // an address is no secret
+		return err
+	}
+	return os.Rename(path+".tmp", path)
 }
 
 // shutdownPatience is how long a shutdown may take before connections and waiting requests are cut.
