@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/kgo-project/kgo/broker/batch"
@@ -102,8 +103,11 @@ func TestCrashDuringReplacement(t *testing.T) {
 	mem := vfs.NewMem()
 	l, opts := compactible(t, mem)
 	before := readAll(t, l, 1<<20)
-	clones := []*vfs.Mem{}
+	var mu sync.Mutex // the trash works in the background
+	var clones []*vfs.Mem
 	mem.OnChange = func(string, string) {
+		mu.Lock()
+		defer mu.Unlock()
 		for _, percent := range []int{0, 50, 100} {
 			clones = append(clones, mem.CrashClone(percent, uint64(len(clones))))
 		}
