@@ -93,6 +93,7 @@ func TestSettingsThatDontGoTogether(t *testing.T) {
 		"listeners=PLAINTEXT:9092":                      "is no listener",
 		"listeners=PLAINTEXT://h:99999":                 "port",
 		"advertised.listeners=PLAINTEXT://0.0.0.0:9092": "a client can connect to",
+		"listeners=PLAINTEXT://:1,SSL://:2":             "security protocol SSL",
 		"inter.broker.listener.name=EXTERNAL":           "not among",
 		"listeners=SSL://:9093":                         "brokers use among themselves",
 		"zookeeper.connect=a:b:c":                       "is no address",
@@ -137,7 +138,7 @@ func TestEnvironment(t *testing.T) {
 	layers, b, _, err := Load(LoadOptions{
 		File: write(t, "broker.id=0\nnum.partitions=2\nlog.retention.hours=1"),
 		Environ: []string{"KAFKA_NUM_PARTITIONS=5", "KAFKA_HEAP_OPTS=-Xmx1G", "KAFKA_LOG_RETENTION_HOURS=7", "PATH=/bin",
-			"KAFKA_LISTENERS=PLAINTEXT://:1,SSL://:2", "KAFKA_DEFAULT_REPLICATION_FACTOR=2"},
+			"KAFKA_LISTENERS=PLAINTEXT://:1,INSIDE://:2", "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT", "KAFKA_DEFAULT_REPLICATION_FACTOR=2"},
 		Overrides: []string{"log.retention.hours=9"},
 	})
 	if err != nil {
@@ -164,6 +165,10 @@ func TestTopicDefaultsComeFromTheStrongestKey(t *testing.T) {
 	topic, err := b.ResolveTopic(map[string]string{"segment.ms": "5", "cleanup.policy": "compact,delete"})
 	if err != nil || b.Topic.SegmentMs != 7200000 || topic.SegmentMs != 5 || topic.FlushMs != 77 || !topic.Compact || !topic.Delete || b.Topic.Delete {
 		t.Errorf("%v %+v", err, topic)
+	}
+	topic, err = b.ResolveTopic(map[string]string{"segment.ms": "x", "retention.ms": "5", "foo": "1"})
+	if err == nil || topic.SegmentMs != 7200000 || topic.RetentionMs != 5 {
+		t.Errorf("with a wrong value: %v %+v", err, topic)
 	}
 }
 

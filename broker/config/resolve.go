@@ -151,6 +151,12 @@ func (r *resolver) network() {
 		r.fail("listeners", "%v", err)
 		return
 	}
+	for _, l := range n.Listeners {
+		if l.Protocol != "PLAINTEXT" {
+			// Better no listener than one that speaks in the clear where encryption was asked for.
+			r.fail("listeners", "%s: the security protocol %s is not available in this version of kgo, only PLAINTEXT is", l.Name, l.Protocol)
+		}
+	}
 	r.advertise(protocols)
 	r.interBroker()
 

@@ -56,12 +56,20 @@ func (r topicReader) int(name string) int { return int(r.long(name)) }
 
 func (r topicReader) bool(name string) bool { return strings.EqualFold(r.text(name), "true") }
 
-// ResolveTopic resolves a topic's configuration: its own settings (nil for none) over the broker's. Settings that don't pass ValidateTopic are an error.
+// ResolveTopic resolves a topic's configuration: its own settings (nil for none) over the broker's. A setting that doesn't pass ValidateTopic is an
+// error; the configuration that comes with it is complete all the same, with the broker's value in that setting's place.
 func (b *Broker) ResolveTopic(own map[string]string) (Topic, error) {
-	if err := validateTopic(own); err != nil {
-		return Topic{}, err
+	err := validateTopic(own)
+	if err != nil {
+		fitting := make(map[string]string, len(own))
+		for name, value := range own {
+			if k, ok := Lookup(ScopeTopic, name); ok && k.Check(value) == nil {
+				fitting[name] = value
+			}
+		}
+		own = fitting
 	}
-	return resolveTopic(own, b.values), nil
+	return resolveTopic(own, b.values), err
 }
 
 func resolveTopic(own map[string]string, broker values) Topic {

@@ -276,6 +276,10 @@ func TestConnectionLimits(t *testing.T) {
 	}
 	conns[0].Close()
 	readFrame(t, fourth) // it waited for a place
+	fifth := dial(t, addr)
+	fifth.Write(encode(kmsg.NewPtrApiVersionsRequest(), 3, 1))
+	s.SetLimits(4, 10, nil)
+	readFrame(t, fifth)
 
 	s2, addr2 := testServer(t, Config{MaxConnectionsPerIP: 5, PerIPOverrides: map[string]int{"127.0.0.1": 2}}, Listener{})
 	dial(t, addr2)

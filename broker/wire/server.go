@@ -108,6 +108,9 @@ func NewServer(cfg Config, table *Table) *Server {
 // Serve accepts connections until the listener fails or the server is shut down; then it returns nil. It closes ln.
 func (s *Server) Serve(ln net.Listener, l Listener) error {
 	defer ln.Close()
+	if l.secure() && l.TLS == nil {
+		return fmt.Errorf("listener %s: the security protocol %s needs a TLS configuration", l.Name, l.Protocol)
+	}
 	if !s.addListener(ln) {
 		return nil
 	}
@@ -167,7 +170,7 @@ func (s *Server) sleep(d time.Duration) bool {
 func (s *Server) admit(nc net.Conn, l *Listener) {
 	ip := addrOf(nc)
 	s.mu.Lock()
-	for limit := s.cfg.MaxConnections; limit > 0 && len(s.conns) >= limit && !s.closing.Load(); {
+	for s.cfg.MaxConnections > 0 && len(s.conns) >= s.cfg.MaxConnections && !s.closing.Load() {
 		s.slotFree.Wait()
 	}
 	if s.closing.Load() {
@@ -267,6 +270,14 @@ func (s *Server) observe(r *Request, sendStart, sendEnd time.Time) {
 	if m := s.cfg.Metrics; m != nil {
 		m.Request(r.Key, r.Version, r.Size, r.size, r.local, sendEnd.Sub(r.Received), sendEnd.Sub(sendStart))
 	}
+}
+
+// SetLimits changes the limits of connections; open connections stay.
+func (s *Server) SetLimits(maxConnections, perIP int, overrides map[string]int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.MaxConnections, s.cfg.MaxConnectionsPerIP, s.cfg.PerIPOverrides = maxConnections, perIP, overrides
+	s.slotFree.Broadcast()
 }
 
 // Connections is how many are open.
