@@ -101,7 +101,7 @@ func runServer(ctx context.Context, o *serverOptions) error {
 		log.Warn("configuration", "warning", w.String())
 	}
 	began := time.Now()
-	s, err := server.Start(ctx, server.Options{Layers: layers, Config: cfg, Loggers: loggers, AdminAddr: o.adminAddr})
+	s, err := server.Start(ctx, server.Options{Layers: layers, Config: cfg, Loggers: loggers, AdminAddr: o.adminAddr, Version: version})
 	if err != nil {
 		return err
 	}

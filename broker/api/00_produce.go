@@ -55,7 +55,10 @@ func (d *Data) Produce(r *wire.Request) {
 			})
 		}
 	}
-	d.Replica.Produce(in, func(results []replica.ProduceResult) { d.produced(r, req, image, results) })
+	d.Replica.Produce(in, func(results []replica.ProduceResult) {
+		d.countProduced(in.Partitions, results)
+		d.produced(r, req, image, results)
+	})
 }
 
 func countProduced(req *kmsg.ProduceRequest) (n int) {

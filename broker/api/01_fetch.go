@@ -183,6 +183,7 @@ func (d *Data) fetched(r *wire.Request, image *metadata.Image, ctx *replica.Fetc
 		}
 		rows = append(rows, row)
 	}
+	d.countFetched(r, rows)
 	r.RespondPayload(encodeFetch(r.Version, sessionID, rows, leaders.list))
 }
 

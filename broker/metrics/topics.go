@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -69,6 +70,7 @@ func (t *Topics) Topic(name string) *TopicCounters {
 	if c, ok := old[name]; ok {
 		return c
 	}
+	name = strings.Clone(name) // the caller's may lie in a request's buffer
 	next := make(map[string]*TopicCounters, len(old)+1)
 	for k, v := range old {
 		next[k] = v

@@ -17,8 +17,8 @@ import (
 // dynamicConfig is the configuration in force: what was given at the start, under what AlterConfigs has set since (KIP-226).
 type dynamicConfig struct {
 	current atomic.Pointer[resolved]
-	// changed is called after a change, once the server is complete.
-	changed func()
+	// changed is called with the new configuration after a change, once the server is complete.
+	changed atomic.Pointer[func(*config.Broker)]
 	log     *slog.Logger
 }
 
@@ -33,6 +33,12 @@ func (d *dynamicConfig) init(layers *config.Layers, cfg *config.Broker) {
 
 func (d *dynamicConfig) config() *config.Broker { return d.current.Load().config }
 func (d *dynamicConfig) layers() *config.Layers { return d.current.Load().layers }
+
+// onChange calls fn now and after each change: what was set before the server was complete counts as well.
+func (d *dynamicConfig) onChange(fn func(*config.Broker)) {
+	d.changed.Store(&fn)
+	fn(d.config())
+}
 
 // topicLogConfig resolves a topic's configuration from its own settings over the broker's.
 func (d *dynamicConfig) topicLogConfig(_ string, own map[string]string) storage.LogConfig {
@@ -58,8 +64,8 @@ func (d *dynamicConfig) OnMetadata(delta *metadata.Delta, image *metadata.Image)
 		}
 		cfg.NodeID = d.config().NodeID
 		d.current.Store(&resolved{layers, cfg})
-		if d.changed != nil {
-			d.changed()
+		if changed := d.changed.Load(); changed != nil {
+			(*changed)(cfg)
 		}
 		return
 	}

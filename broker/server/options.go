@@ -19,6 +19,8 @@ type Options struct {
 	ClusterID string
 	// AdminAddr is where /metrics, /healthz and /readyz are served; "": nowhere.
 	AdminAddr string
+	// Version is what the server says it is, in its metrics.
+	Version string
 
 	Loggers *Loggers
 	Network netx.Network // nil: TCP

@@ -81,6 +81,9 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.bind(ctx); err != nil {
 		return err
 	}
+	if err := s.openAdmin(ctx); err != nil {
+		return err
+	}
 	if err := s.openMetadata(ctx); err != nil {
 		return err
 	}
@@ -89,10 +92,8 @@ func (s *Server) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.startAdmin(ctx); err != nil {
-		return err
-	}
 	s.serve()
+	s.startAdmin()
 	if cfg.IsBroker {
 		if err := s.awaitUnfenced(ctx); err != nil {
 			return err
@@ -133,7 +134,7 @@ func (s *Server) startBroker(ctx context.Context) error {
 	})
 	s.handlers = api.NewHandlers(api.Deps{
 		NodeID: s.nodeID, Config: s.state.config, Layers: s.state.layers, Metadata: s.store, Controller: s.quorum, Groups: s.groups,
-		Data:        &api.Data{Replica: s.replicas, Metadata: s.store, FetchMaxBytes: cfg.Replica.ConsumerFetchMaxBytes, Logger: s.opts.Loggers.Logger("kafka.request")},
+		Data:        &api.Data{Replica: s.replicas, Metadata: s.store, FetchMaxBytes: cfg.Replica.ConsumerFetchMaxBytes, Traffic: s.topicMetrics(), Logger: s.opts.Loggers.Logger("kafka.request")},
 		ProducerIDs: &producerIDs{nodeID: s.nodeID, controller: s.quorum, epoch: s.life.epoch.Load},
 		Loggers:     s.opts.Loggers, Logger: s.opts.Loggers.Logger("kafka.request"),
 	})
@@ -309,6 +310,9 @@ func (s *Server) serve() {
 		IdleTimeout: cfg.ConnectionsMaxIdle, SendBuffer: cfg.SendBuffer, ReceiveBuffer: cfg.ReceiveBuffer,
 		Logger: s.opts.Loggers.Logger("kafka.network"), Metrics: s.requestMetrics(),
 	}, s.defaultTable())
+	s.state.onChange(func(cfg *config.Broker) {
+		s.wire.SetLimits(cfg.Network.MaxConnections, cfg.Network.MaxConnectionsPerIP, cfg.Network.PerIPOverrides)
+	})
 	for _, sock := range s.sockets {
 		l := sock.wireListener(s.tableFor(sock.config.Name))
 		s.wg.Go(func() {
