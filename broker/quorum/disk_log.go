@@ -62,10 +62,9 @@ func openDiskLog(ctx context.Context, cfg *Config) (*diskLog, error) {
 	logConfig.SegmentBytes, logConfig.SegmentMs = cfg.SegmentBytes, cfg.SegmentMs
 	logConfig.RetentionBytes, logConfig.RetentionMs = -1, -1 // snapshots decide what may go
 	logConfig.MaxMessageBytes = 2 * MaxBatchBytes
-	logConfig.FileDeleteDelayMs = 0
 	l.log, err = storage.OpenLog(ctx, storage.LogOptions{
 		FS: l.fs, Dir: l.dir, TopicPartition: ident.TopicPartition{Topic: Topic}, TopicID: TopicID, Config: logConfig,
-		Logger: cfg.Logger, OnFailure: cfg.OnFailure,
+		Logger: cfg.Logger, FlushedByOwner: true,
 	})
 	if err != nil {
 		return nil, err

@@ -46,11 +46,12 @@ type Log struct {
 	firstUnstableOffset atomic.Int64 // noUnstable: everything is decided
 	lastFlushMs         atomic.Int64
 
-	failure    atomic.Pointer[OfflineError]
-	onFailure  func(error)
-	background sync.WaitGroup // flushes after a roll, delayed deletions that a Close waits for
-	trash      *trash
-	epochsLost bool // the checkpoint was damaged; while opening only
+	failure        atomic.Pointer[OfflineError]
+	onFailure      func(error)
+	flushedByOwner bool           // see LogOptions
+	background     sync.WaitGroup // flushes after a roll, delayed deletions that a Close waits for
+	trash          *trash
+	epochsLost     bool // the checkpoint was damaged; while opening only
 
 	// mu guards the order of changes to the log. Never held across fsync of data.
 	mu struct {

@@ -24,6 +24,9 @@ type LogOptions struct {
 	RecoveryPoint  int64 // from its checkpoint; everything from there on is checked, so 0 is always right
 	CleanShutdown  bool  // the log was closed properly: nothing needs a check
 	Logger         *slog.Logger
+	// FlushedByOwner is for an owner that calls Flush after its appends: the log then does no I/O of its own in the background, which a simulator
+	// could not repeat. Otherwise a segment is made durable beside the appends that follow its roll.
+	FlushedByOwner bool
 	OnFailure      func(err error) // hears of the I/O error that took the log offline, from a goroutine of its own; may be nil
 
 	trash *trash // the manager's; nil: its own
@@ -38,7 +41,7 @@ func OpenLog(ctx context.Context, opts LogOptions) (*Log, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	l := &Log{tp: opts.TopicPartition, fsys: opts.FS, logger: opts.Logger, onFailure: opts.OnFailure, trash: opts.trash}
+	l := &Log{tp: opts.TopicPartition, fsys: opts.FS, logger: opts.Logger, onFailure: opts.OnFailure, flushedByOwner: opts.FlushedByOwner, trash: opts.trash}
 	if l.trash == nil {
 		l.trash = newTrash()
 	}

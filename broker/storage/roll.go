@@ -89,6 +89,9 @@ func (l *Log) rollLocked(base, now int64) (*Segment, error) {
 	l.setSegments(append(all[:len(all):len(all)], seg))
 	l.mu.jitterMs = newJitter(l.cfg.Load())
 	l.mu.dirUnsynced = true
+	if l.flushedByOwner {
+		return seg, nil
+	}
 	l.background.Go(func() {
 		if err := l.flushSealed(base); err != nil && !errors.Is(err, ErrClosed) {
 			l.logger.Error("flush after a roll", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
