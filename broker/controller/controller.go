@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -57,6 +58,7 @@ type Controller struct {
 	wake chan struct{} // has room for one: the queue isn't empty
 	done chan struct{} // closed when the loop has ended
 
+	active    atomic.Bool        // written by the loop
 	stop      context.CancelFunc // ends proposals in flight
 	proposals sync.WaitGroup
 	loop      loop
@@ -120,9 +122,10 @@ func (c *Controller) Submit(ctx context.Context, caller *Context, req kmsg.Reque
 	}
 }
 
-// Request is Submit for the requests of the node that runs this controller.
+// Request is Submit for the requests of the node that runs this controller: its broker's own, and those that it forwards for clients.
+// Registrations that came over the network must not go this way.
 func (c *Controller) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
-	return c.Submit(ctx, &Context{InProcess: true}, req)
+	return c.Submit(ctx, &Context{InProcess: true, Forwarded: true}, req)
 }
 
 // LeaderChanged tells who leads the quorum from this epoch on. For this node itself it must be called only after everything in the log of earlier
@@ -255,6 +258,7 @@ func (l *loop) handle(event any) {
 
 func (l *loop) activate(epoch int32) {
 	l.epoch = epoch
+	l.active.Store(true)
 	records := l.core.Activate(l.store.Current(), l.store.InTransaction(), time.Now())
 	l.log.Info("active controller", "leader_epoch", epoch, "offset", l.core.Image().Provenance.LastOffset)
 	if err := l.write(records, true, waiter{}); err != nil {
@@ -270,6 +274,7 @@ func (l *loop) deactivate() {
 		return
 	}
 	l.epoch = -1
+	l.active.Store(false)
 	batches := l.pending
 	if l.inFlight != nil {
 		batches = append([]*batch{l.inFlight}, batches...)
