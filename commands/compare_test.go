@@ -223,6 +223,11 @@ func normalise(out, errOut, bootstrap, dir string, code int, sorted bool) answer
 			if strings.Contains(line, "following scenarios: ") {
 				line = line[:strings.Index(line, "scenarios: ")]
 			}
+			if i := strings.Index(line, "supports operations ["); i >= 0 {
+				names := strings.Split(strings.Trim(line[i+len("supports operations "):], "[]"), ", ")
+				slices.Sort(names)
+				line = line[:i] + "supports operations [" + strings.Join(names, ", ") + "]"
+			}
 			if choices.MatchString(line) { // listed in the order of a hash set that differs from run to run
 				names := strings.Split(line[strings.Index(line, ": ")+2:], ", ")
 				slices.Sort(names)

@@ -222,7 +222,7 @@ func (o *featuresOptions) versionMapping() error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.IO.Out, "metadata.version=%d (%s)\n", r.level, r.name)
+	fmt.Fprintf(o.IO.Out, "metadata.version=%d (%s)\n", r.level, first(o.ReleaseVersion, latestRelease))
 	for i, name := range releaseFeatures {
 		fmt.Fprintf(o.IO.Out, "%s=%d\n", name, r.levels[i])
 	}

@@ -130,7 +130,7 @@ func groupsRun(ctx context.Context, o *groupsOptions) error {
 		}
 		fmt.Fprintf(w, "%-*s %-*s %-*s\n", width, "GROUP", width, "TYPE", width, "PROTOCOL")
 		for _, v := range views {
-			fmt.Fprintf(w, "%-*s %-*s %-*s\n", width, v.Group, width, v.Type, width, v.Protocol)
+			fmt.Fprintf(w, "%-*s %-*s %-*s \n", width, v.Group, width, v.Type, width, v.Protocol)
 		}
 		return nil
 	})

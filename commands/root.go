@@ -54,6 +54,9 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newLeaderElectionCmd(f, nil),
 		newClientMetricsCmd(f, nil),
 		newDumpLogCmd(f, nil),
+		newAclsCmd(f, nil),
+		newTransactionsCmd(f, nil),
+		newDelegationTokensCmd(f, nil),
 	)
 	root.SetHelpCommandGroupID(groupCluster)
 	root.SetCompletionCommandGroupID(groupCluster)

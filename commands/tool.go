@@ -23,6 +23,8 @@ type tool struct {
 	extras               []opt.Option // kgo's own options; see extraOutput and its neighbours
 	// plainErrors marks the tools that answer a parse error with the error alone, not with the option table.
 	plainErrors bool
+	// versionText is what --version prints if not just Kafka's version.
+	versionText string
 	// parsePrefix stands before the parse errors that are printed alone.
 	parsePrefix string
 	// unlimited marks tools that run until they are told to stop: --timeout does not end them.
@@ -114,6 +116,10 @@ func (f *Factory) usageTool(t *tool, run func(ctx context.Context, set *opt.Set)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 && t.helpWhenBare {
 			return f.argsHelp([]*opt.Spec{spec})
+		}
+		if t.versionText != "" && len(args) > 0 && (args[0] == "--version" || args[0] == "-v") {
+			_, err := fmt.Fprintln(f.IO.Out, t.versionText)
+			return err
 		}
 		set, err := opt.ParseArgs(spec, args)
 		var wanted *opt.HelpWanted
