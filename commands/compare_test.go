@@ -220,6 +220,7 @@ func normalise(out, errOut, bootstrap, dir string, code int, sorted bool) answer
 			if strings.HasPrefix(line, "Option ") && strings.Contains(line, " Description ") {
 				return append(lines, "<OPTION_TABLE>")
 			}
+			line = strings.Replace(line, ". Enable debug logging for additional detail.", "", 1)
 			if strings.Contains(line, "following scenarios: ") {
 				line = line[:strings.Index(line, "scenarios: ")]
 			}
@@ -263,6 +264,9 @@ func normalise(out, errOut, bootstrap, dir string, code int, sorted bool) answer
 		a.err = a.err[:len(a.err)-1]
 	}
 	if sorted {
+		for i, l := range a.out { // a list of which only the first line has a blank before its tab
+			a.out[i] = strings.Replace(l, " \t", "\t", 1)
+		}
 		slices.Sort(a.out)
 	}
 	return a
