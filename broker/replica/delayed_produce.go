@@ -98,18 +98,15 @@ func (op *delayedProduce) start(appends []appended, timeout time.Duration) {
 			op.mu.pending++
 		}
 	}
-	op.timer = time.AfterFunc(timeout, op.expire)
 	for i, p := range op.partitions {
 		if p == nil {
 			continue
 		}
 		if done, err := p.await(appends[i], op, i); done {
 			op.acknowledge(i, err)
-		} else if !op.waits(i) {
-			p.forget(op, i) // expired before it was registered
 		}
 	}
-	op.finish(op.release())
+	op.finish(op.release(timeout))
 }
 
 // acknowledge ends the wait of one row.
@@ -129,16 +126,11 @@ func (op *delayedProduce) acknowledge(index int, err error) {
 	op.finish(last)
 }
 
-func (op *delayedProduce) waits(index int) bool {
+// release gives up the hold that kept the request from being answered while it was set up. The time runs from here.
+func (op *delayedProduce) release(timeout time.Duration) (last bool) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
-	return op.mu.waiting[index]
-}
-
-// release gives up the hold that kept the request from being answered while it was set up.
-func (op *delayedProduce) release() (last bool) {
-	op.mu.Lock()
-	defer op.mu.Unlock()
+	op.timer = time.AfterFunc(timeout, op.expire)
 	op.mu.pending--
 	return op.mu.pending == 0
 }

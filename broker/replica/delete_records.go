@@ -84,7 +84,6 @@ func (m *Manager) DeleteRecords(partitions []DeleteRecordsPartition, timeout tim
 		op.mu.waiting[i] = true
 	}
 	op.mu.pending = len(partitions) + 1
-	op.timer = time.AfterFunc(timeout, op.expire)
 	var w wakeups
 	for i := range partitions {
 		low, waits, more, err := m.deleteRecords(&partitions[i], op, i)
@@ -94,6 +93,7 @@ func (m *Manager) DeleteRecords(partitions []DeleteRecordsPartition, timeout tim
 		}
 	}
 	op.mu.Lock()
+	op.timer = time.AfterFunc(timeout, op.expire) // from now on: what needn't wait is answered however short the time
 	op.mu.pending--
 	last := op.mu.pending == 0
 	op.mu.Unlock()

@@ -172,7 +172,11 @@ func (p *Partition) read(params *FetchParams, fp *FetchPartition, out *FetchResu
 	if params.fromFollower() && fp.HighWatermark < b.highWatermark {
 		state.immediate = true // KIP-1166: it needn't wait to learn of it
 	}
-	return state, p.readRecords(log, params, fp, out, maxBytes, state.bound, minOneBatch)
+	err = p.readRecords(log, params, fp, out, maxBytes, state.bound, minOneBatch)
+	if active := log.ActiveSegmentBaseOffset(); out.Records != nil && out.Records.SegmentBaseOffset() < active && active < state.bound {
+		state.immediate = true // a read ends with its segment, so waiting brings no more
+	}
+	return state, err
 }
 
 // readRecords reads from the log up to upTo.
