@@ -82,11 +82,11 @@ type Config struct {
 	DefaultPartitions        int32                   // num.partitions
 	DefaultReplicationFactor int16                   // default.replication.factor
 	MinInsyncReplicas        int32                   // min.insync.replicas of the static config
-	SessionTimeout           time.Duration           // broker.session.timeout.ms
+	SessionTimeout           time.Duration           // broker.session.timeout.ms; zero: 9 s
 	DisableTopicDeletion     bool                    // delete.topic.enable=false
 	AutoLeaderRebalance      bool                    // auto.leader.rebalance.enable
 	LeaderImbalanceInterval  time.Duration           // leader.imbalance.check.interval.seconds
-	UncleanElectionInterval  time.Duration           // unclean.leader.election.interval.ms
+	UncleanElectionInterval  time.Duration           // unclean.leader.election.interval.ms; zero: 5 minutes
 	MaxIdleInterval          time.Duration           // metadata.max.idle.interval.ms: a NoOp record at least so often; 0: never
 	Features                 []metadata.FeatureLevel // a new cluster's features; nil: metadata.DefaultFeatures()
 	BootstrapRecords         []Record                // more records for a new cluster: SCRAM users of `storage format --add-scram`

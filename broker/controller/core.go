@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"time"
@@ -43,6 +44,8 @@ type Core struct {
 
 // NewCore returns a core that has seen what image holds and isn't active yet.
 func NewCore(cfg Config, image *metadata.Image) *Core {
+	cfg.SessionTimeout = cmp.Or(cfg.SessionTimeout, 9*time.Second)
+	cfg.UncleanElectionInterval = cmp.Or(cfg.UncleanElectionInterval, 5*time.Minute)
 	return &Core{cfg: cfg, image: image}
 }
 

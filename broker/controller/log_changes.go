@@ -3,6 +3,7 @@ package controller
 import (
 	"log/slog"
 
+	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/record"
 )
 
@@ -27,6 +28,10 @@ func (l *loop) logChanges(records []Record) {
 			l.log.Info("config changed", "resource_type", m.ResourceType, "resource", m.ResourceName, "key", m.Name)
 		case *record.PartitionChangeRecord:
 			changed++
+			if m.Leader >= 0 && m.LeaderRecoveryState == int8(metadata.Recovering) {
+				l.unclean.Add(1)
+				l.log.Warn("unclean leader election", "topic_id", m.TopicId, "partition", m.PartitionId, "leader", m.Leader)
+			}
 		case *record.PartitionRecord:
 			created++
 		}

@@ -9,29 +9,29 @@ import (
 // RegisterMetrics adds the controller's gauges to reg. All but the first describe the cluster as far as it is committed, and are worked out when
 // somebody asks: the walk over 200,000 partitions takes a few milliseconds.
 func (c *Controller) RegisterMetrics(reg *metrics.Registry) {
-	const prefix = "kafka_controller_kafkacontroller_"
-	reg.GaugeFunc(prefix+"activecontrollercount", "1 if this node is the active controller.", func() float64 {
+	reg.GaugeFunc(metrics.ActiveControllerCount, "1 if this node is the active controller.", func() float64 {
 		if c.active.Load() {
 			return 1
 		}
 		return 0
 	})
+	reg.Collect(metrics.UncleanLeaderElections, "Leaders elected from outside the ISR.", metrics.KindCounter, func(emit metrics.Emit) { emit(float64(c.unclean.Load())) })
 	for _, g := range []struct {
 		name, help string
 		count      func(*metadata.Image) int
 	}{
-		{"globaltopiccount", "Topics in the cluster.", (*metadata.Image).TopicCount},
-		{"globalpartitioncount", "Partitions in the cluster.", (*metadata.Image).PartitionCount},
-		{"activebrokercount", "Registered brokers that are not fenced.", func(im *metadata.Image) int { return countBrokers(im, false) }},
-		{"fencedbrokercount", "Registered brokers that are fenced.", func(im *metadata.Image) int { return countBrokers(im, true) }},
-		{"offlinepartitionscount", "Partitions without a leader.", func(im *metadata.Image) int {
+		{metrics.GlobalTopicCount, "Topics in the cluster.", (*metadata.Image).TopicCount},
+		{metrics.GlobalPartitionCount, "Partitions in the cluster.", (*metadata.Image).PartitionCount},
+		{metrics.ActiveBrokerCount, "Registered brokers that are not fenced.", func(im *metadata.Image) int { return countBrokers(im, false) }},
+		{metrics.FencedBrokerCount, "Registered brokers that are fenced.", func(im *metadata.Image) int { return countBrokers(im, true) }},
+		{metrics.OfflinePartitionsCount, "Partitions without a leader.", func(im *metadata.Image) int {
 			return countPartitions(im, func(p *metadata.Partition) bool { return p.Leader == ident.NoBroker })
 		}},
-		{"preferredreplicaimbalancecount", "Partitions that are not led by their first replica.", func(im *metadata.Image) int {
+		{metrics.PreferredImbalance, "Partitions that are not led by their first replica.", func(im *metadata.Image) int {
 			return countPartitions(im, func(p *metadata.Partition) bool { return p.Leader != p.PreferredReplica() })
 		}},
 	} {
-		reg.GaugeFunc(prefix+g.name, g.help, func() float64 { return float64(g.count(c.store.Current())) })
+		reg.GaugeFunc(g.name, g.help, func() float64 { return float64(g.count(c.store.Current())) })
 	}
 }
 
