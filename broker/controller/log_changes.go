@@ -9,7 +9,7 @@ import (
 
 // logChanges writes one line for each change that an operator may look for. Partition changes of a fenced broker are many: they count.
 func (l *loop) logChanges(records []Record) {
-	changed, created := 0, 0
+	changed, created, unclean := 0, 0, 0
 	for _, r := range records {
 		switch m := r.Message.(type) {
 		case *record.RegisterBrokerRecord:
@@ -29,12 +29,15 @@ func (l *loop) logChanges(records []Record) {
 		case *record.PartitionChangeRecord:
 			changed++
 			if m.Leader >= 0 && m.LeaderRecoveryState == int8(metadata.Recovering) {
-				l.unclean.Add(1)
-				l.log.Warn("unclean leader election", "topic_id", m.TopicId, "partition", m.PartitionId, "leader", m.Leader)
+				unclean++
 			}
 		case *record.PartitionRecord:
 			created++
 		}
+	}
+	if unclean > 0 {
+		l.unclean.Add(int64(unclean))
+		l.log.Warn("leaders elected that may lack records: no replica was known to have them all", "partitions", unclean)
 	}
 	if changed+created > 0 {
 		l.log.LogAttrs(l.ctx, slog.LevelDebug, "partitions changed", slog.Int("changed", changed), slog.Int("created", created))
