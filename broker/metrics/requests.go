@@ -55,7 +55,7 @@ func (m *Requests) Request(key, version int16, requestBytes, responseBytes int, 
 }
 
 func (m *Requests) newAPI(key int16) *api {
-	name := kmsg.NameForKey(key)
+	name := apiName(key)
 	time := func(metric, help string) *Summary {
 		return m.reg.Summary("kafka_network_requestmetrics_"+metric, help, "request", name)
 	}
@@ -79,7 +79,7 @@ func (m *Requests) newAPI(key int16) *api {
 
 // Error counts an error code that a response carries. Handlers call it; "NONE" is counted as well, as in Kafka.
 func (m *Requests) Error(key int16, code string) {
-	m.reg.Counter("kafka_network_requestmetrics_errors_total", "Error codes in responses, by request.", "request", kmsg.NameForKey(key), "error", code).Inc()
+	m.reg.Counter("kafka_network_requestmetrics_errors_total", "Error codes in responses, by request.", "request", apiName(key), "error", code).Inc()
 }
 
 // ConnectionOpened counts a connection of a listener.
@@ -92,4 +92,17 @@ func (m *Requests) ConnectionOpened(listener string) {
 func (m *Requests) ConnectionClosed(listener string) {
 	m.reg.Gauge("kafka_server_socket_server_metrics_connection_count", "Open connections.", "listener", listener).Add(-1)
 	m.reg.Counter("kafka_server_socket_server_metrics_connection_close_total", "Connections closed.", "listener", listener).Inc()
+}
+
+// spelled are the names that Kafka spells differently from kmsg.
+var spelled = map[int16]string{
+	4: "LeaderAndIsr", 17: "SaslHandshake", 22: "InitProducerId", 29: "DescribeAcls", 30: "CreateAcls", 31: "DeleteAcls", 36: "SaslAuthenticate",
+	45: "AlterPartitionReassignments", 50: "DescribeUserScramCredentials", 51: "AlterUserScramCredentials", 67: "AllocateProducerIds",
+}
+
+func apiName(key int16) string {
+	if name, ok := spelled[key]; ok {
+		return name
+	}
+	return kmsg.NameForKey(key)
 }
