@@ -14,12 +14,13 @@ func (l *Log) Close() error {
 		return nil
 	}
 	l.mu.closed = true // appends, rolls and truncations end here
+	l.gone.Store(true)
 	l.mu.Unlock()
 	l.background.Wait()
 
 	l.flushMu.Lock()
 	defer l.flushMu.Unlock()
-	err := l.usable()
+	err := l.offline()
 	if err == nil {
 		err = l.settle()
 	}
@@ -59,6 +60,7 @@ func (l *Log) abandon() {
 	l.mu.Lock()
 	closed := l.mu.closed
 	l.mu.closed = true
+	l.gone.Store(true)
 	l.mu.Unlock()
 	if closed {
 		return

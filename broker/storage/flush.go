@@ -52,6 +52,10 @@ func (l *Log) flushLocked(upTo int64) error {
 			continue
 		}
 		err := seg.syncAll(seg != active)
+		if err == nil && seg != active {
+			// Few ask old segments for anything: their indexes are opened again when someone does.
+			err = errors.Join(seg.offsetIndex.unload(), seg.timeIndex.unload())
+		}
 		seg.Release()
 		if err != nil {
 			return l.fail(err)

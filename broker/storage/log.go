@@ -47,22 +47,21 @@ type Log struct {
 	lastFlushMs         atomic.Int64
 
 	failure        atomic.Pointer[OfflineError]
+	gone           atomic.Bool // closed: for readers, which do not take mu
 	onFailure      func(error)
 	flushedByOwner bool           // see LogOptions
-	background     sync.WaitGroup // flushes after a roll, delayed deletions that a Close waits for
+	background     sync.WaitGroup // flushes after a roll, and reports of a failure; Close waits for them
 	trash          *trash
 	epochsLost     bool // the checkpoint was damaged; while opening only
 
 	// mu guards the order of changes to the log. Never held across fsync of data.
 	mu struct {
 		syncx.Mutex
-		producers     *producerState
-		hasUnstable   bool  // whether producers must hear of the high watermark
-		jitterMs      int64 // of the active segment's age limit
-		closed        bool
-		lastSnapshot  int64 // offset of the newest .snapshot
-		dirUnsynced   bool  // a segment was created since the directory was synced
-		indexesSynced int64 // segments that end before it have their indexes on the disk
+		producers    *producerState
+		jitterMs     int64 // of the active segment's age limit
+		closed       bool
+		lastSnapshot int64 // offset of the newest .snapshot
+		dirUnsynced  bool  // a segment was created since the directory was synced
 	}
 	// flushMu is held during fsync: who comes meanwhile waits, and finds that the next fsync serves all of them. Before mu.
 	flushMu syncx.Mutex
@@ -210,6 +209,17 @@ func floorSegment(all []*Segment, offset int64) int {
 
 // usable is the error of a log that can't be used any more.
 func (l *Log) usable() error {
+	if err := l.offline(); err != nil {
+		return err
+	}
+	if l.gone.Load() {
+		return ErrClosed
+	}
+	return nil
+}
+
+// offline is the error of a log whose directory failed.
+func (l *Log) offline() error {
 	if f := l.failure.Load(); f != nil {
 		return f
 	}

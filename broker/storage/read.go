@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -15,6 +16,21 @@ import (
 //
 // Read waits for no append, flush or deletion. Release the result.
 func (l *Log) Read(offset int64, maxBytes int, upTo int64, minOneBatch bool) (*Records, error) {
+	for range maxReadTries {
+		r, err := l.tryRead(offset, maxBytes, upTo, minOneBatch)
+		if r != nil || err != nil {
+			return r, err
+		}
+		runtime.Gosched()
+	}
+	return nil, fmt.Errorf("read %s: its segments change too fast: %w", l.tp, kerr.KafkaStorageError)
+}
+
+// maxReadTries bounds how often a read looks for its segment: each time means that one was deleted or replaced just then.
+const maxReadTries = 1000
+
+// tryRead is one try of Read; nil, nil if the segments changed under it.
+func (l *Log) tryRead(offset int64, maxBytes int, upTo int64, minOneBatch bool) (*Records, error) {
 	if err := l.usable(); err != nil {
 		return nil, err
 	}
@@ -32,8 +48,7 @@ func (l *Log) Read(offset int64, maxBytes int, upTo int64, minOneBatch bool) (*R
 	for i := max(floorSegment(all, offset), 0); i < len(all) && all[i].baseOffset < upTo; i++ {
 		seg := all[i]
 		if !seg.acquire() {
-			// Retention, truncation or compaction took it out of the list after we loaded that: look again.
-			return l.Read(offset, maxBytes, upTo, minOneBatch)
+			return nil, nil //nolint:nilnil // retention, truncation or compaction took it out of the list after we loaded that
 		}
 		last := i+1 == len(all) || all[i+1].baseOffset > upTo
 		r, err := seg.read(offset, maxBytes, upTo, last, minOneBatch)

@@ -146,7 +146,11 @@ func (s *Segment) LargestTimestamp() (int64, error) {
 	if err != nil || ts >= 0 {
 		return ts, err
 	}
-	return s.ModifiedMs()
+	ts, err = s.ModifiedMs()
+	if isNotExist(err) {
+		return nowMs(), nil // it was deleted meanwhile: nobody's business any more
+	}
+	return ts, err
 }
 
 // ModifiedMs is the .log file's modification time.

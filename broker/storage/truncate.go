@@ -144,6 +144,8 @@ func (l *Log) TruncateFullyAndStartAt(offset int64) error {
 
 func (l *Log) truncateFullyLocked(offset int64) error {
 	old := *l.segments.Load()
+	// Nothing may be read until the new segment is there: at offset there is nothing yet, and all else is out of range.
+	l.logStartOffset.Store(offset)
 	l.logEndOffset.Store(offset)
 	// The old segments go first: the new one may have the name of one of them.
 	if err := l.discardSegments(old); err != nil {
@@ -161,7 +163,6 @@ func (l *Log) truncateFullyLocked(offset int64) error {
 	}
 	l.setSegments([]*Segment{seg})
 	l.mu.dirUnsynced = true
-	l.logStartOffset.Store(offset)
 	l.highWatermark.Store(offset)
 	l.recoveryPoint.Store(offset)
 	l.mu.producers = newProducerState()
