@@ -21,7 +21,7 @@ func expect(t *testing.T, b *bench, want string) {
 func TestCompactionKeepsTheLastValueOfEachKey(t *testing.T) {
 	for _, codec := range []batch.Codec{batch.None, batch.Gzip, batch.Snappy, batch.LZ4, batch.Zstd} {
 		t.Run(codec.String(), func(t *testing.T) {
-			b := newBench(t, vfs.OS(), t.TempDir(), testLogConfig(), nil)
+			b := newBench(t, vfs.NewMem(), "data", testLogConfig(), nil)
 			b.putAs(nil, codec, "a=1", "b=1", "c=1")
 			b.putAs(nil, codec, "a=2")
 			b.putAs(nil, codec, "d=1", "b=2")
@@ -57,7 +57,7 @@ func TestCompactionKeepsTheLastValueOfEachKey(t *testing.T) {
 }
 
 func TestTombstonesStayForDeleteRetention(t *testing.T) {
-	b := newBench(t, vfs.OS(), t.TempDir(), testLogConfig(), nil)
+	b := newBench(t, vfs.NewMem(), "data", testLogConfig(), nil)
 	b.put("a=1", "b=1")
 	b.put("a")
 	b.roll()
@@ -82,7 +82,7 @@ func TestTombstonesStayForDeleteRetention(t *testing.T) {
 func TestRecordsWithoutKeysAreDropped(t *testing.T) {
 	cfg := testLogConfig()
 	cfg.Compact = false // they came before the topic was compacted
-	b := newBench(t, vfs.OS(), t.TempDir(), cfg, nil)
+	b := newBench(t, vfs.NewMem(), "data", cfg, nil)
 	b.builder.Reset(0, batch.Compression{})
 	b.builder.Append(testStart, nil, []byte("v"))
 	raw, err := b.builder.Finish(nil)
@@ -99,7 +99,7 @@ func TestRecordsWithoutKeysAreDropped(t *testing.T) {
 }
 
 func TestAbortedTransactionsGoAndMarkersFollow(t *testing.T) {
-	b := newBench(t, vfs.OS(), t.TempDir(), testLogConfig(), nil)
+	b := newBench(t, vfs.NewMem(), "data", testLogConfig(), nil)
 	txn := func(producerID int64, epoch int16, sequence int32) func(*batch.Builder) {
 		return func(b *batch.Builder) { b.SetProducer(producerID, epoch, sequence); b.SetTransactional() }
 	}
@@ -134,7 +134,7 @@ func TestAbortedTransactionsGoAndMarkersFollow(t *testing.T) {
 }
 
 func TestLastBatchOfActiveProducerStaysEmpty(t *testing.T) {
-	b := newBench(t, vfs.OS(), t.TempDir(), testLogConfig(), nil)
+	b := newBench(t, vfs.NewMem(), "data", testLogConfig(), nil)
 	b.putAs(func(b *batch.Builder) { b.SetProducer(7, 3, 40) }, batch.LZ4, "a=1", "a=2")
 	b.put("a=3")
 	b.roll()
@@ -156,7 +156,7 @@ func TestLastBatchOfActiveProducerStaysEmpty(t *testing.T) {
 }
 
 func TestSmallMapNeedsSeveralRounds(t *testing.T) {
-	b := newBench(t, vfs.OS(), t.TempDir(), testLogConfig(), func(c *Config) { c.DedupeBufferSize = 1 }) // 16 slots
+	b := newBench(t, vfs.NewMem(), "data", testLogConfig(), func(c *Config) { c.DedupeBufferSize = 1 }) // 16 slots
 	for range 3 {
 		for i := range 40 {
 			b.put(string(rune('A'+i)) + "=v")
@@ -177,7 +177,7 @@ func TestSmallMapNeedsSeveralRounds(t *testing.T) {
 func TestMinCompactionLagHoldsSegmentsBack(t *testing.T) {
 	cfg := testLogConfig()
 	cfg.MinCompactionLagMs = 500
-	b := newBench(t, vfs.OS(), t.TempDir(), cfg, nil)
+	b := newBench(t, vfs.NewMem(), "data", cfg, nil)
 	b.put("a=1")
 	b.put("a=2")
 	b.roll()
@@ -196,7 +196,7 @@ func TestMinCompactionLagHoldsSegmentsBack(t *testing.T) {
 func TestDueByRatioOrByMaxCompactionLag(t *testing.T) {
 	cfg := testLogConfig()
 	cfg.MinCleanableRatio = 0.9
-	b := newBench(t, vfs.OS(), t.TempDir(), cfg, nil)
+	b := newBench(t, vfs.NewMem(), "data", cfg, nil)
 	due := func() bool {
 		c, err := b.cleaner.inspect(b.log, b.nowMs)
 		if err != nil {
@@ -233,7 +233,7 @@ func TestDueByRatioOrByMaxCompactionLag(t *testing.T) {
 }
 
 func TestTruncationMakesTheRestDirtyAgain(t *testing.T) {
-	b := newBench(t, vfs.OS(), t.TempDir(), testLogConfig(), nil)
+	b := newBench(t, vfs.NewMem(), "data", testLogConfig(), nil)
 	b.put("a=1")
 	b.put("b=1")
 	b.roll()
@@ -252,7 +252,7 @@ func TestTruncationMakesTheRestDirtyAgain(t *testing.T) {
 
 func TestThreadsCleanWhatIsDueAndStop(t *testing.T) {
 	cleaned := make(chan Result, 10)
-	b := newBench(t, vfs.OS(), t.TempDir(), testLogConfig(), func(c *Config) {
+	b := newBench(t, vfs.NewMem(), "data", testLogConfig(), func(c *Config) {
 		c.Threads, c.Backoff = 2, time.Millisecond
 		c.OnCleaned = func(r Result) { cleaned <- r }
 	})
@@ -279,7 +279,7 @@ func TestThreadsCleanWhatIsDueAndStop(t *testing.T) {
 }
 
 func TestPauseKeepsTheCleanerAway(t *testing.T) {
-	b := newBench(t, vfs.OS(), t.TempDir(), testLogConfig(), nil)
+	b := newBench(t, vfs.NewMem(), "data", testLogConfig(), nil)
 	b.put("a=1")
 	b.roll()
 	b.cleaner.Pause(testTP)
