@@ -188,6 +188,7 @@ var (
 	stackLine = regexp.MustCompile(`^\s+at |^Caused by: |^\s+\.\.\. \d+ more|^\s+Suppressed: |^ \((org|kafka)\.[\w.$]+\)$`)
 	exception = regexp.MustCompile(`^(Exception in thread "\w+" )?((java|org|com|kafka|joptsimple)\.[\w.$]*(Exception|Error))(: |$)`)
 	dataDir   = regexp.MustCompile(`"logDir":"[^"]*"`)
+	dataDirs  = regexp.MustCompile(`"log_dirs":\["/[^\]]*\]`)
 	choices   = regexp.MustCompile(`^(Option .* takes .*options|.*Valid \w+ are): `)
 	masks     = []struct {
 		re   *regexp.Regexp
@@ -211,6 +212,7 @@ func normalise(out, errOut, bootstrap, dir string, code int, sorted bool) answer
 		text = strings.ReplaceAll(strings.ReplaceAll(text, controllerOf(bootstrap), "$C"), " "+controller, " $C_PORT")
 		text = strings.ReplaceAll(text, " "+port, " $PORT")
 		text = dataDir.ReplaceAllString(text, `"logDir":"<LOG_DIR>"`)
+		text = dataDirs.ReplaceAllString(text, `"log_dirs":["<LOG_DIR>"]`)
 		for _, m := range masks {
 			text = m.re.ReplaceAllString(text, m.with)
 		}

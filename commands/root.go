@@ -57,6 +57,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newAclsCmd(f, nil),
 		newTransactionsCmd(f, nil),
 		newDelegationTokensCmd(f, nil),
+		newReassignPartitionsCmd(f, nil),
 	)
 	root.SetHelpCommandGroupID(groupCluster)
 	root.SetCompletionCommandGroupID(groupCluster)

@@ -85,7 +85,6 @@ type producerIdentity struct {
 	id               int64
 	epoch            int16
 	coordinatorEpoch int32
-	given            int
 }
 
 func newTransactionsCmd(f *Factory, runF func(*transactionsOptions) error) *cobra.Command {
@@ -122,13 +121,15 @@ func (o *transactionsOptions) parse(set *opt.Set) error {
 	}
 	o.Duration, o.Broker, o.Partition = long("duration-filter", -1), int32(long("broker-id", -1)), int32(long("partition", -1))
 	o.StartOffset = long("start-offset", -1)
-	o.Producer = producerIdentity{long("producer-id", -1), int16(long("producer-epoch", -1)), int32(long("coordinator-epoch", -1)), count(sub, "producer-id", "producer-epoch", "coordinator-epoch")}
+	o.Producer = producerIdentity{long("producer-id", -1), int16(long("producer-epoch", -1)), int32(long("coordinator-epoch", -1))}
 	o.MaxTimeout = time.Duration(long("max-transaction-timeout", 15)) * time.Minute
 	switch {
 	case o.Action == "abort" && !sub.Has("start-offset") && !sub.Has("producer-id"):
 		return errors.New("The transaction to abort must be identified either with --start-offset (for brokers on 3.0 or above) or with --producer-id, --producer-epoch, and --coordinator-epoch (for older brokers)")
-	case o.Action == "abort" && !sub.Has("start-offset") && o.Producer.given < 3:
-		return errors.New("Missing one of the required arguments: --producer-id, --producer-epoch, --coordinator-epoch")
+	case o.Action == "abort" && !sub.Has("start-offset") && !sub.Has("producer-epoch"):
+		return errors.New("Missing required argument --producer-epoch")
+	case o.Action == "abort" && !sub.Has("start-offset") && !sub.Has("coordinator-epoch"):
+		return errors.New("Missing required argument --coordinator-epoch")
 	case o.Action == "find-hanging" && !sub.Has("topic") && !sub.Has("broker-id"):
 		return errors.New("The `find-hanging` command requires either --topic or --broker-id to limit the scope of the search")
 	case o.Action == "find-hanging" && sub.Has("partition") && !sub.Has("topic"):
@@ -184,7 +185,7 @@ func (o *transactionsOptions) abort(ctx context.Context, cl *client.Client) erro
 		found := false
 		for _, p := range producers {
 			if p.CurrentTransactionStartOffset != nil && *p.CurrentTransactionStartOffset == o.StartOffset {
-				o.Producer = producerIdentity{p.ProducerID, int16(p.ProducerEpoch), max(p.LatestCoordinatorEpoch, 0), 3}
+				o.Producer = producerIdentity{p.ProducerID, int16(p.ProducerEpoch), max(p.LatestCoordinatorEpoch, 0)}
 				found = true
 			}
 		}

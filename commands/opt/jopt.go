@@ -1,6 +1,9 @@
 package opt
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Parse reads a command line as the tools with an option table do: one dash is as good as two, a value follows its option as
 // the next word or after an equals sign, names are never abbreviated, and words that belong to no option are set aside.
@@ -44,7 +47,7 @@ func Parse(spec *Spec, args []string) (*Set, error) {
 				return nil, &MissingArgumentError{Option: typed}
 			}
 			keep(args[i])
-		case i+1 < len(args) && !looksLikeOption(args[i+1]):
+		case i+1 < len(args) && (!looksLikeOption(args[i+1]) || o.isNumber(args[i+1])):
 			i++
 			keep(args[i])
 		default:
@@ -74,4 +77,13 @@ func unknownOption(spec *Spec, word, name string) error {
 		e.Option = name[:min(1, len(name))]
 	}
 	return e
+}
+
+// isNumber reports whether the option takes numbers and the word is one: -1 is a value then, not an option.
+func (o *Option) isNumber(word string) bool {
+	if o.Type != "Integer" && o.Type != "Long" {
+		return false
+	}
+	_, err := strconv.ParseInt(word, 10, 64)
+	return err == nil
 }
