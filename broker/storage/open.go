@@ -21,7 +21,7 @@ type LogOptions struct {
 	TopicID        ident.TopicID // zero: what partition.metadata has
 	Config         LogConfig
 	LogStartOffset int64 // from its checkpoint
-	RecoveryPoint  int64 // from its checkpoint; everything from there on is checked, so 0 is always right
+	RecoveryPoint  int64 // from its checkpoint, everything from there on is checked; -1: unknown, everything is
 	CleanShutdown  bool  // the log was closed properly: nothing needs a check
 	Logger         *slog.Logger
 	// FlushedByOwner is for an owner that calls Flush after its appends: the log then does no I/O of its own in the background, which a simulator
