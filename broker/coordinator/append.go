@@ -92,6 +92,10 @@ func (a *appender) takeAll() []*pendingBatch {
 // apply takes an operation's outcome: replay, put into the open batch, remember the answer.
 func (s *shard[S]) apply(o Outcome, now time.Time, operations int) {
 	a := &s.appender
+	if o.EndTxn != nil {
+		s.appendMarker(o, now, operations)
+		return
+	}
 	if len(o.Records) == 0 {
 		if b := a.last(); b != nil {
 			b.add(o.Done, operations)
@@ -136,6 +140,37 @@ func (s *shard[S]) apply(o Outcome, now time.Time, operations int) {
 	if o.Producer != nil || s.r.opts.AppendLinger == 0 {
 		s.flush(now)
 	}
+}
+
+// appendMarker writes a transaction marker, a batch of its own, and applies it.
+func (s *shard[S]) appendMarker(o Outcome, now time.Time, operations int) {
+	a := &s.appender
+	if a.open != nil {
+		s.flush(now)
+		if s.state != stateActive {
+			s.answer(o.Done, errLoadInProgress, operations)
+			return
+		}
+	}
+	b := &pendingBatch{opened: now, deadline: now.Add(s.r.opts.WriteTimeout), records: 1}
+	b.add(o.Done, operations)
+	marker := batch.EndTxnMarker{Commit: o.EndTxn.Commit, CoordinatorEpoch: o.EndTxn.CoordinatorEpoch}
+	raw := batch.AppendEndTxnMarker(nil, a.nextOffset, s.leaderEpoch, now.UnixMilli(), o.EndTxn.ProducerID, o.EndTxn.ProducerEpoch, marker)
+	a.nextOffset++
+	a.inFlight = append(a.inFlight, b)
+	if err := s.machine.ReplayEndTxn(o.EndTxn.ProducerID, o.EndTxn.ProducerEpoch, o.EndTxn.Commit); err != nil {
+		s.reload(err, now)
+		return
+	}
+	s.write(b, raw)
+}
+
+// write hands a batch to the log.
+func (s *shard[S]) write(b *pendingBatch, raw []byte) {
+	s.r.opts.Writer.Append(s.tp, s.leaderEpoch, raw, func(baseOffset int64, err error) {
+		b.baseOffset, b.err = baseOffset, err
+		s.post(event[S]{kind: evAppended, appended: b})
+	})
 }
 
 // applyParts appends an outcome in batches that are as large as they may be; the last one carries the answer.
@@ -192,10 +227,7 @@ func (s *shard[S]) flush(now time.Time) {
 		s.reload(err, now)
 		return
 	}
-	s.r.opts.Writer.Append(s.tp, s.leaderEpoch, raw, func(baseOffset int64, err error) {
-		b.baseOffset, b.err = baseOffset, err
-		s.post(event[S]{kind: evAppended, appended: b})
-	})
+	s.write(b, raw)
 }
 
 // appended handles the writer's answer. Answers leave in log order, whatever order the writer answers in.

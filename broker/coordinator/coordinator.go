@@ -54,11 +54,21 @@ type Producer struct {
 	Sequence int32
 }
 
+// EndTxn is a transaction's end, as the transaction coordinator tells it.
+type EndTxn struct {
+	ProducerID       int64
+	ProducerEpoch    int16
+	CoordinatorEpoch int32
+	Commit           bool
+}
+
 // Outcome is what an operation wants done.
 type Outcome struct {
 	Records []Record
 	// Producer, when not nil, makes the records transactional.
 	Producer *Producer
+	// EndTxn, when not nil, appends a transaction marker; such an outcome has no records.
+	EndTxn *EndTxn
 	// Divisible says that a part of the records, from the first on, is a state to go on from: they may be appended in several batches when one
 	// can't hold them. Records of other outcomes are appended together or not at all.
 	Divisible bool

@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -148,6 +149,8 @@ func (s *shard[S]) answered(n int) {
 func (s *shard[S]) run() {
 	defer s.r.work.Done()
 	for {
+		// Let the goroutines that are ready run first: under load they bring more operations, which then share an append.
+		runtime.Gosched()
 		s.mu.Lock()
 		events := s.mu.queue
 		s.mu.queue = s.spare[:0]

@@ -314,6 +314,24 @@ func TestTransactionalRecordsHaveTheirOwnBatch(t *testing.T) {
 	})
 }
 
+func TestTransactionMarkersAreAppliedAndReloaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, nil)
+		defer f.Close()
+		f.Elected(0, 1)
+		synctest.Wait()
+		expect(t, "a word", f.say("a"), "ok")
+		marker := func(*words) Outcome { return Outcome{EndTxn: &EndTxn{ProducerID: 7, ProducerEpoch: 1, Commit: true}} }
+		expect(t, "marker", f.ask(marker), "ok")
+		expect(t, "another", f.say("b"), "ok")
+		expect(t, "state", f.read(), "0:a end 7 true 2:b")
+		f.Resigned(0, 1)
+		f.Elected(0, 2)
+		synctest.Wait()
+		expect(t, "state after reload", f.read(), "0:a end 7 true 2:b")
+	})
+}
+
 func TestTimersTick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, nil)
@@ -365,6 +383,15 @@ func TestManyWritersKeepTheirOrder(t *testing.T) {
 	f := start(t, nil)
 	defer f.Close()
 	f.Elected(0, 1)
+	for active := make(chan bool, 1); ; {
+		f.Submit(0, Op[*words]{
+			Run:  func(*words, time.Time) Outcome { return Outcome{Done: func(error) { active <- true }} },
+			Fail: func(error) { active <- false },
+		})
+		if <-active {
+			break
+		}
+	}
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

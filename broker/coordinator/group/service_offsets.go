@@ -127,6 +127,17 @@ func txnCommitResponse(req *kmsg.TxnOffsetCommitRequest, topics []commitTopic, e
 	return resp
 }
 
+// EndTxn ends a transaction on a partition of __consumer_offsets: the offsets that it committed count from now on, or never did.
+// done gets the error to answer WriteTxnMarkers with.
+func (s *Service) EndTxn(partition int32, end coordinator.EndTxn, done func(error)) {
+	s.runtime.Submit(partition, coordinator.Op[*shard]{
+		Fail: done,
+		Run: func(*shard, time.Time) coordinator.Outcome {
+			return coordinator.Outcome{EndTxn: &end, Done: func(err error) { done(writeError(err)) }}
+		},
+	})
+}
+
 // resolve finds a topic by name or by id, fills in the other, and counts its partitions.
 func (s *Service) resolve(name *string, id *ident.TopicID, byID bool) (code int16, partitions int32) {
 	if byID {

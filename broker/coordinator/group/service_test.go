@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/kgo-project/kgo/broker/coordinator"
 	"github.com/kgo-project/kgo/broker/coordinator/internal/memlog"
 	"github.com/kgo-project/kgo/broker/ident"
 )
@@ -303,6 +304,34 @@ func TestOffsetsOfADeletedTopicAreDropped(t *testing.T) {
 		s.TopicsDeleted([]string{"t"})
 		if r := ask[*kmsg.OffsetFetchResponse](t, s, fetch); r.Groups[0].Topics[0].Partitions[0].Offset != -1 || len(r.Groups[1].Topics) != 0 {
 			t.Fatalf("offset after the topic's deletion: %+v", r)
+		}
+	})
+}
+
+func TestTransactionsCommitOffsets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t, &memlog.Log{}, nil)
+		defer s.Close()
+		electAll(s)
+		all := everyRequest()
+		txn, fetch := all[5].(*kmsg.TxnOffsetCommitRequest), all[6].(*kmsg.OffsetFetchRequest)
+		txn.Version, txn.ProducerID, fetch.Version, fetch.RequireStable = 5, 9, 7, true
+		offset := func() (int64, int16) {
+			p := ask[*kmsg.OffsetFetchResponse](t, s, fetch).Topics[0].Partitions[1]
+			return p.Offset, p.ErrorCode
+		}
+		ask[kmsg.Response](t, s, txn)
+		if _, code := offset(); code != kerr.UnstableOffsetCommit.Code {
+			t.Fatalf("in the transaction: %s", codeName(code))
+		}
+		s.EndTxn(s.PartitionFor("g"), coordinator.EndTxn{ProducerID: 9, Commit: true}, func(err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		if o, code := offset(); o != 5 || code != 0 {
+			t.Fatalf("after it: %d %s", o, codeName(code))
 		}
 	})
 }
