@@ -24,7 +24,7 @@
 //
 // What happens when an append fails: the state in memory is ahead of the log, and there is no way to tell it apart from the committed
 // part. The shard drops it, fails the operations in flight and those whose answers still wait, and reads the log again.
-// Apache Kafka keeps snapshots in every map to roll back instead; failed appends are rare enough that we prefer the simple thing that
+// DEVIATION(kafka): Apache Kafka keeps snapshots in every map to roll back instead; failed appends are rare enough that we prefer the simple thing that
 // can't be wrong. An operation whose records are too large for the log is refused before it touches the state, so that one client's
 // oversized request doesn't cost the shard a reload.
 //

@@ -182,7 +182,7 @@ func (s *shard) takeJoin(g *classicGroup, m *classicMember, j *joinRequest) {
 	g.setProtocols(m, j.protocols)
 	m.sessionTimeout, m.rebalanceTimeout = j.sessionTimeout(), j.rebalanceTimeout()
 	if old := g.await(m, j.waiter); old != nil {
-		// The client has given up that request, or it would not ask again. Apache Kafka leaves it unanswered for ever.
+		// DEVIATION(kafka): the client has given up that request, or it would not ask again. Apache Kafka leaves it unanswered for ever.
 		s.reply(func(error) { old.done(joinError(old.version, m.memberID, kerr.RebalanceInProgress)) })
 	}
 }
