@@ -96,6 +96,7 @@ func interopRequests() []kmsg.Request {
 	create(func(t *kmsg.CreateTopicsRequestTopic) { t.NumPartitions = 0 }, "p")
 	create(func(t *kmsg.CreateTopicsRequestTopic) { t.NumPartitions = -2 }, "p")
 	create(func(t *kmsg.CreateTopicsRequestTopic) { t.NumPartitions = 10_001 }, "p")
+	create(func(t *kmsg.CreateTopicsRequestTopic) { t.NumPartitions = 10_000 }, "p")
 	create(func(t *kmsg.CreateTopicsRequestTopic) { t.ReplicationFactor = 0 }, "p")
 	create(func(t *kmsg.CreateTopicsRequestTopic) { t.ReplicationFactor = 2 }, "p")
 	create(assign([]int32{1, 1}), "p")
