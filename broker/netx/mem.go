@@ -60,7 +60,7 @@ func (m *Mem) Cut(a, b string) {
 	}
 	m.mu.Unlock()
 	for _, c := range broken {
-		c.Close()
+		_ = c.Close()
 	}
 }
 
@@ -129,10 +129,10 @@ func (h memHost) DialContext(ctx context.Context, addr string) (net.Conn, error)
 	case l.accept <- &memConn{Conn: far, net: m, link: conn.link, local: l.addr, remote: local}:
 		return conn, nil
 	case <-l.closed:
-		conn.Close()
+		_ = conn.Close()
 		return fail(syscall.ECONNREFUSED)
 	case <-ctx.Done():
-		conn.Close()
+		_ = conn.Close()
 		return fail(ctx.Err())
 	}
 }

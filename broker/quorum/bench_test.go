@@ -44,7 +44,7 @@ type onLeading struct {
 	fn func()
 }
 
-func (o *onLeading) LeaderChanged(leader ident.BrokerID, epoch int32) {
+func (o *onLeading) LeaderChanged(leader ident.BrokerID, _ int32) {
 	if leader != ident.NoBroker {
 		o.fn()
 	}

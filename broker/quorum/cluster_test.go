@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -330,7 +331,7 @@ func TestThreeVotersOverTCP(t *testing.T) {
 	dirs := t.TempDir()
 	var voters []Voter
 	var listeners []net.Listener
-	for id := ident.BrokerID(0); id < 3; id++ {
+	for id := range ident.BrokerID(3) {
 		l, err := netx.TCP().Listen(t.Context(), "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -343,7 +344,7 @@ func TestThreeVotersOverTCP(t *testing.T) {
 	start := time.Now()
 	for id, l := range listeners {
 		j := newJournal()
-		cfg := Config{NodeID: ident.BrokerID(id), ClusterID: "tcp", Dir: filepath.Join(dirs, fmt.Sprint(id)), Voters: voters}
+		cfg := Config{NodeID: ident.BrokerID(id), ClusterID: "tcp", Dir: filepath.Join(dirs, strconv.Itoa(id)), Voters: voters}
 		n, err := OpenNode(t.Context(), cfg, j, func(r Receiver) (Transport, error) {
 			return NewNetworkTransport(NetworkConfig{Network: netx.TCP(), Listener: l, NodeID: cfg.NodeID, ClusterID: "tcp", ListenerName: "CONTROLLER"}, r), nil
 		})

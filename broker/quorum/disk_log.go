@@ -9,7 +9,6 @@ import (
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/kgo-project/kgo/broker/batch"
 	"github.com/kgo-project/kgo/broker/ident"
@@ -390,11 +389,11 @@ func (l *diskLog) saveState(state electionState, applied uint64) error {
 func (l *diskLog) InitialState() (*raftpb.HardState, *raftpb.ConfState, error) {
 	applied := max(l.newest().entries, l.index.prev)
 	hs := &raftpb.HardState{
-		Term:   proto.Uint64(max(uint64(l.state.LeaderEpoch), l.index.lastTerm())),
-		Commit: proto.Uint64(max(applied, l.index.endingBy(l.state.CommittedOffset))),
+		Term:   new(max(uint64(l.state.LeaderEpoch), l.index.lastTerm())),
+		Commit: new(max(applied, l.index.endingBy(l.state.CommittedOffset))),
 	}
 	if l.state.VotedID != ident.NoBroker && uint64(l.state.LeaderEpoch) == hs.GetTerm() {
-		hs.Vote = proto.Uint64(raftID(l.state.VotedID))
+		hs.Vote = new(raftID(l.state.VotedID))
 	}
 	return hs, l.voters.at(applied).confState(), nil
 }
@@ -488,7 +487,7 @@ func (l *diskLog) Snapshot() (*raftpb.Snapshot, error) {
 		return nil, raft.ErrSnapshotTemporarilyUnavailable
 	}
 	return &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
-		ConfState: l.votersOf(newest).confState(), Index: proto.Uint64(newest.entries), Term: proto.Uint64(uint64(newest.id.LeaderEpoch)),
+		ConfState: l.votersOf(newest).confState(), Index: new(newest.entries), Term: new(uint64(newest.id.LeaderEpoch)),
 	}}, nil
 }
 

@@ -125,7 +125,7 @@ func isLeaderChange(b batch.Batch) bool {
 
 // entryOf is the raft entry that a batch in the log stands for. before is the set of voters in force before it.
 func entryOf(b batch.Batch, index uint64, before voterSet) (*raftpb.Entry, error) {
-	e := &raftpb.Entry{Index: proto.Uint64(index), Term: proto.Uint64(uint64(b.PartitionLeaderEpoch())), Type: raftpb.EntryNormal.Enum(), Data: b}
+	e := &raftpb.Entry{Index: new(index), Term: new(uint64(b.PartitionLeaderEpoch())), Type: raftpb.EntryNormal.Enum(), Data: b}
 	voters, ok, err := votersIn(b)
 	if err != nil || !ok {
 		return e, err

@@ -78,7 +78,7 @@ func FuzzFrame(f *testing.F) {
 	raw, _ := appendFrame(nil, sampleMessage(f))
 	f.Add(raw)
 	f.Add(greeting{from: 1, to: 2, clusterID: "c"}.append(nil))
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	f.Fuzz(func(_ *testing.T, raw []byte) {
 		_, _ = readGreeting(bytes.NewReader(raw))
 		m, err := readFrame(bytes.NewReader(raw))
 		if err != nil {
@@ -96,7 +96,7 @@ func FuzzFrame(f *testing.F) {
 // FuzzSnapshot reads damaged snapshot files.
 func FuzzSnapshot(f *testing.F) {
 	f.Add(snapshotBytes(f))
-	f.Fuzz(func(t *testing.T, raw []byte) {
+	f.Fuzz(func(_ *testing.T, raw []byte) {
 		r, err := newSnapshotReader(bytes.NewReader(raw), int64(len(raw)), SnapshotID{1, 1})
 		if err != nil {
 			return

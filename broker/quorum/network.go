@@ -128,7 +128,7 @@ func (t *NetworkTransport) serve(p *peer) {
 		if err == nil {
 			wait = retryFirst
 			err = t.stream(conn, p, first)
-			conn.Close()
+			_ = conn.Close()
 		} else {
 			t.lost(first, p.id)
 			if wait = min(2*wait, retryMost); errors.Is(err, errRefused) {
@@ -173,7 +173,7 @@ func (t *NetworkTransport) dial(id ident.BrokerID) (net.Conn, error) {
 		return nil, err
 	}
 	if err := t.greet(conn, id); err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, fmt.Errorf("node %d at %s: %w", id, addr, err)
 	}
 	return conn, nil
@@ -194,7 +194,7 @@ func (t *NetworkTransport) address(id ident.BrokerID) (string, error) {
 }
 
 func (t *NetworkTransport) greet(conn net.Conn, id ident.BrokerID) error {
-	stop := context.AfterFunc(t.ctx, func() { conn.Close() })
+	stop := context.AfterFunc(t.ctx, func() { _ = conn.Close() })
 	defer stop()
 	_ = conn.SetDeadline(time.Now().Add(dialTimeout))
 	hello := greeting{from: t.cfg.NodeID, to: id, clusterID: t.cfg.ClusterID}
@@ -211,7 +211,7 @@ func (t *NetworkTransport) greet(conn net.Conn, id ident.BrokerID) error {
 
 // stream sends first and what follows until the connection breaks. Messages that wait together leave with one write.
 func (t *NetworkTransport) stream(conn net.Conn, p *peer, first *raftpb.Message) error {
-	stop := context.AfterFunc(t.ctx, func() { conn.Close() })
+	stop := context.AfterFunc(t.ctx, func() { _ = conn.Close() })
 	defer stop()
 	var buf []byte
 	for m := first; ; {
@@ -259,7 +259,7 @@ func (t *NetworkTransport) accept() {
 		conn, err := t.cfg.Listener.Accept()
 		if t.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 			if err == nil {
-				conn.Close()
+				_ = conn.Close()
 			}
 			return
 		}
@@ -273,7 +273,7 @@ func (t *NetworkTransport) accept() {
 			}
 		}
 		if !t.admit(conn) {
-			conn.Close()
+			_ = conn.Close()
 			continue
 		}
 		t.wg.Go(func() { t.receive(conn) })
@@ -293,7 +293,7 @@ func (t *NetworkTransport) admit(conn net.Conn) bool {
 // receive reads a peer's messages and delivers those that are what they should be: from the node that greeted, to this one.
 func (t *NetworkTransport) receive(conn net.Conn) {
 	defer func() {
-		conn.Close()
+		_ = conn.Close()
 		t.mu.Lock()
 		delete(t.mu.incoming, conn)
 		t.mu.Unlock()
@@ -346,7 +346,7 @@ func (t *NetworkTransport) Close() error {
 	t.mu.Lock()
 	t.mu.closed = true
 	for conn := range t.mu.incoming {
-		conn.Close()
+		_ = conn.Close()
 	}
 	t.mu.Unlock()
 	t.cancel()

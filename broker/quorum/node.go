@@ -117,7 +117,7 @@ func (n *Node) run() {
 			err = n.campaignIfAlone()
 		}
 		if err == nil {
-			err = n.maybeSnapshot()
+			n.maybeSnapshot()
 		}
 		n.publish()
 		if err != nil {
@@ -201,16 +201,15 @@ func (n *Node) linger() {
 }
 
 // maybeSnapshot starts a snapshot when one is due; it is written beside the loop.
-func (n *Node) maybeSnapshot() error {
+func (n *Node) maybeSnapshot() {
 	job := n.replica.SnapshotDue(time.Now())
 	if job == nil {
-		return nil
+		return
 	}
 	n.jobs.Go(func() {
 		job.Run()
 		n.tell(func(r *Replica) { _ = r.FinishSnapshot(job, time.Now()) }) // its error is the replica's: the loop sees it
 	})
-	return nil
 }
 
 // publish shows readers the state after this turn.

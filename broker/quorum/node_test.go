@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -95,7 +96,7 @@ func TestManyProposalsShareTheirFsync(t *testing.T) {
 	var offsets []int64
 	wg.Add(count)
 	for i := range count {
-		n.ProposeAsync(epoch, [][]byte{topicRecord(fmt.Sprint(i))}, func(offset int64, err error) {
+		n.ProposeAsync(epoch, [][]byte{topicRecord(strconv.Itoa(i))}, func(offset int64, err error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -111,7 +112,7 @@ func TestManyProposalsShareTheirFsync(t *testing.T) {
 	}
 	values, _, _ := j.snapshot()
 	for i, v := range values {
-		if v != fmt.Sprint(i) {
+		if v != strconv.Itoa(i) {
 			t.Fatalf("value %d is %s", i, v)
 		}
 	}

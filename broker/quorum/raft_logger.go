@@ -18,9 +18,9 @@ func (l raftLogger) line(level slog.Level, text string) {
 	}
 }
 
-func (l raftLogger) Debug(v ...any)                 {}
-func (l raftLogger) Debugf(format string, v ...any) {}
-func (l raftLogger) Info(v ...any)                  { l.line(slog.LevelDebug, fmt.Sprint(v...)) }
+func (l raftLogger) Debug(...any)          {}
+func (l raftLogger) Debugf(string, ...any) {}
+func (l raftLogger) Info(v ...any)         { l.line(slog.LevelDebug, fmt.Sprint(v...)) }
 func (l raftLogger) Infof(format string, v ...any) {
 	l.line(slog.LevelDebug, fmt.Sprintf(format, v...))
 }

@@ -237,13 +237,13 @@ func (r *Replica) Resign(leaderEpoch int32) error {
 	})
 	if heir != 0 {
 		r.send([]*raftpb.Message{{
-			Type: raftpb.MsgTimeoutNow.Enum(), From: proto.Uint64(raftID(r.cfg.NodeID)), To: proto.Uint64(heir), Term: proto.Uint64(st.GetTerm()),
+			Type: raftpb.MsgTimeoutNow.Enum(), From: new(raftID(r.cfg.NodeID)), To: new(heir), Term: new(st.GetTerm()),
 		}})
 	}
 	// A message of a later term makes raft step down; this one says nothing else.
 	return r.guard(func() error {
 		return r.raft.Step(&raftpb.Message{
-			Type: raftpb.MsgAppResp.Enum(), From: proto.Uint64(raftID(r.cfg.NodeID)), To: proto.Uint64(raftID(r.cfg.NodeID)), Term: proto.Uint64(st.GetTerm() + 1),
+			Type: raftpb.MsgAppResp.Enum(), From: new(raftID(r.cfg.NodeID)), To: new(raftID(r.cfg.NodeID)), Term: new(st.GetTerm() + 1),
 		})
 	})
 }

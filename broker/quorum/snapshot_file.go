@@ -110,7 +110,9 @@ func (w *SnapshotWriter) Append(records ...[]byte) error {
 			return w.err
 		}
 		if w.builder.Count() > 0 && w.builder.Size()+len(r) > snapshotFlushAt {
-			w.flush()
+			if err := w.flush(); err != nil {
+				return err
+			}
 		}
 		w.builder.Append(w.now, nil, r)
 	}
@@ -182,6 +184,7 @@ func newSnapshotReader(src io.ReaderAt, size int64, id SnapshotID) (*SnapshotRea
 		}
 		for t, value := range controlRecords(b) {
 			switch t {
+			default: // the footer; or one that is no part of a snapshot's state
 			case batch.ControlSnapshotHeader:
 				header := record.NewSnapshotHeaderRecord()
 				if _, err = header.ReadFrom(value, 0); err != nil {

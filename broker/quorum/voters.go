@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/record"
@@ -80,7 +79,7 @@ func (s voterSet) confState() *raftpb.ConfState {
 func (s voterSet) change(next []Voter) (*raftpb.ConfChange, error) {
 	var found []*raftpb.ConfChange
 	note := func(t raftpb.ConfChangeType, id ident.BrokerID) {
-		found = append(found, &raftpb.ConfChange{Type: t.Enum(), NodeId: proto.Uint64(raftID(id))})
+		found = append(found, &raftpb.ConfChange{Type: t.Enum(), NodeId: new(raftID(id))})
 	}
 	for _, v := range next {
 		if old, ok := s.find(v.ID); !ok {

@@ -35,7 +35,7 @@ func (m *ConsumerProtocolAssignment) read(r *reader, version int16) {
 	} else {
 		m.AssignedPartitions = nil
 	}
-	m.UserData = r.nullableBytes(false, true)
+	m.UserData = r.nullableBytes(false)
 }
 
 func (m *ConsumerProtocolAssignment) appendJSON(j *jsonWriter, version int16) {
@@ -168,7 +168,7 @@ func (m *ConsumerProtocolSubscription) read(r *reader, version int16) {
 	} else {
 		m.Topics = nil
 	}
-	m.UserData = r.nullableBytes(false, true)
+	m.UserData = r.nullableBytes(false)
 	if version >= 1 {
 		if n := r.arrayLen(false, false, 1); n >= 0 {
 			m.OwnedPartitions = newSlice[ConsumerProtocolSubscriptionTopicPartition](n)

@@ -16,7 +16,7 @@ const kafkaLogs = "../../testdata/log/kafka-4.3.1"
 // TestReadsAndPrintsWhatApacheKafkaWrote goes through logs that Apache Kafka 4.3.1 wrote, and compares what is in them with what
 // Apache's kafka-dump-log printed for them. Each record has to encode to its own bytes again.
 func TestReadsAndPrintsWhatApacheKafkaWrote(t *testing.T) {
-	for name, print := range map[string]func(key, value []byte) (string, error){
+	for name, printRecord := range map[string]func(key, value []byte) (string, error){
 		"metadata":    printMetadata,
 		"group-a":     Group.print,
 		"group-b":     Group.print,
@@ -46,7 +46,7 @@ func TestReadsAndPrintsWhatApacheKafkaWrote(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					line, err := print(r.Key, r.Value)
+					line, err := printRecord(r.Key, r.Value)
 					if err != nil {
 						t.Fatalf("offset %d: %v", r.Offset, err)
 					}

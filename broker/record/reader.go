@@ -164,8 +164,8 @@ func (r *reader) bytes(flexible bool) []byte {
 	return nil
 }
 
-func (r *reader) nullableBytes(flexible, nullable bool) []byte {
-	n := r.length(flexible, nullable, true)
+func (r *reader) nullableBytes(flexible bool) []byte {
+	n := r.length(flexible, true, true)
 	if n < 0 {
 		return nil
 	}

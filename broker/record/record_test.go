@@ -178,12 +178,18 @@ func TestJSONFollowsKafka(t *testing.T) {
 		version int16
 		want    string
 	}{
-		{&PartitionChangeRecord{PartitionId: 3, Isr: []int32{1, 2}, Leader: -2, LeaderRecoveryState: -1}, 0,
-			`{"partitionId":3,"topicId":"AAAAAAAAAAAAAAAAAAAAAA","isr":[1,2]}`},
-		{&ClientQuotaRecord{Entity: []ClientQuotaRecordEntityData{{EntityType: "user"}}, Key: "producer_byte_rate", Value: 2e7}, 0,
-			`{"entity":[{"entityType":"user","entityName":null}],"key":"producer_byte_rate","value":2.0E7,"remove":false}`},
-		{&UserScramCredentialRecord{Name: "a\"\u0001", Mechanism: 1, Salt: []byte{1, 2}, Iterations: 4096}, 0,
-			`{"name":"a\"\u0001","mechanism":1,"salt":"AQI=","storedKey":"","serverKey":"","iterations":4096}`},
+		{
+			&PartitionChangeRecord{PartitionId: 3, Isr: []int32{1, 2}, Leader: -2, LeaderRecoveryState: -1}, 0,
+			`{"partitionId":3,"topicId":"AAAAAAAAAAAAAAAAAAAAAA","isr":[1,2]}`,
+		},
+		{
+			&ClientQuotaRecord{Entity: []ClientQuotaRecordEntityData{{EntityType: "user"}}, Key: "producer_byte_rate", Value: 2e7}, 0,
+			`{"entity":[{"entityType":"user","entityName":null}],"key":"producer_byte_rate","value":2.0E7,"remove":false}`,
+		},
+		{
+			&UserScramCredentialRecord{Name: "a\"\u0001", Mechanism: 1, Salt: []byte{1, 2}, Iterations: 4096}, 0,
+			`{"name":"a\"\u0001","mechanism":1,"salt":"AQI=","storedKey":"","serverKey":"","iterations":4096}`,
+		},
 	} {
 		if got := string(c.m.AppendJSON(nil, c.version)); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", c.m.MessageName(), got, c.want)

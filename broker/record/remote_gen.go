@@ -74,7 +74,7 @@ func (m *RemoteLogSegmentMetadataRecord) read(r *reader, version int16) {
 		m.SegmentLeaderEpochs = nil
 	}
 	m.SegmentSizeInBytes = r.int32()
-	m.CustomMetadata = r.nullableBytes(true, true)
+	m.CustomMetadata = r.nullableBytes(true)
 	m.RemoteLogSegmentState = r.int8()
 	for n, prev := r.tagCount(), int64(-1); n > 0; n-- {
 		tag, after := r.enterTag(&prev)
@@ -301,7 +301,7 @@ func (m *RemoteLogSegmentMetadataUpdateRecord) read(r *reader, version int16) {
 	m.RemoteLogSegmentId.read(r, version)
 	m.BrokerId = r.int32()
 	m.EventTimestampMs = r.int64()
-	m.CustomMetadata = r.nullableBytes(true, true)
+	m.CustomMetadata = r.nullableBytes(true)
 	m.RemoteLogSegmentState = r.int8()
 	for n, prev := r.tagCount(), int64(-1); n > 0; n-- {
 		tag, after := r.enterTag(&prev)
@@ -627,7 +627,7 @@ func (m *RemoteLogSegmentMetadataSnapshotRecord) read(r *reader, version int16) 
 		m.SegmentLeaderEpochs = nil
 	}
 	m.SegmentSizeInBytes = r.int32()
-	m.CustomMetadata = r.nullableBytes(true, true)
+	m.CustomMetadata = r.nullableBytes(true)
 	m.RemoteLogSegmentState = r.int8()
 	for n, prev := r.tagCount(), int64(-1); n > 0; n-- {
 		tag, after := r.enterTag(&prev)

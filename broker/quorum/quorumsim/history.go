@@ -24,9 +24,14 @@ func (c committed) encode() []byte {
 
 func decodeCommitted(raw []byte) (committed, error) {
 	if len(raw) < 12 {
-		return committed{}, fmt.Errorf("SnapshotIsPrefix: a record of %d bytes", len(raw))
+		return committed{}, broken("SnapshotIsPrefix", "a record of %d bytes", len(raw))
 	}
 	return committed{int64(binary.BigEndian.Uint64(raw)), int32(binary.BigEndian.Uint32(raw[8:])), string(raw[12:])}, nil
+}
+
+// broken is the error about an invariant that does not hold.
+func broken(invariant, form string, args ...any) error {
+	return fmt.Errorf("%s: %w", invariant, fmt.Errorf(form, args...))
 }
 
 // history is what an onlooker who sees everything knows: what was ever committed, acknowledged, and who led when.
@@ -53,12 +58,12 @@ func (h *history) end() int64 {
 func (h *history) applied(c committed) error {
 	if i, known := h.at[c.offset]; known {
 		if h.log[i] != c {
-			return fmt.Errorf("CommittedPrefixAgrees: %+v was applied where another node applied %+v", c, h.log[i])
+			return broken("CommittedPrefixAgrees", "%+v was applied where another node applied %+v", c, h.log[i])
 		}
 		return nil
 	}
 	if c.offset < h.end() {
-		return fmt.Errorf("CommittedPrefixAgrees: %+v was applied at an offset that another node skipped", c)
+		return broken("CommittedPrefixAgrees", "%+v was applied at an offset that another node skipped", c)
 	}
 	h.at[c.offset] = len(h.log)
 	h.log = append(h.log, c)
@@ -69,7 +74,7 @@ func (h *history) applied(c committed) error {
 func (h *history) acked(value string, offset int64, epoch int32) error {
 	i, known := h.at[offset]
 	if !known || h.log[i].value != value || h.log[i].epoch != epoch {
-		return fmt.Errorf("AckedProposalIsCommitted: %s was acknowledged at offset %d of epoch %d, but is not committed there", value, offset, epoch)
+		return broken("AckedProposalIsCommitted", "%s was acknowledged at offset %d of epoch %d, but is not committed there", value, offset, epoch)
 	}
 	h.acks[value] = offset
 	h.lastAck = max(h.lastAck, offset)
@@ -84,7 +89,7 @@ func (h *history) isAcked(value string) bool {
 // leads checks SingleLeaderPerEpoch.
 func (h *history) leads(id ident.BrokerID, epoch int32) error {
 	if other, known := h.leaders[epoch]; known && other != id {
-		return fmt.Errorf("SingleLeaderPerEpoch: nodes %d and %d lead in epoch %d", other, id, epoch)
+		return broken("SingleLeaderPerEpoch", "nodes %d and %d lead in epoch %d", other, id, epoch)
 	}
 	h.leaders[epoch] = id
 	return nil
@@ -94,11 +99,11 @@ func (h *history) leads(id ident.BrokerID, epoch int32) error {
 func (h *history) isPrefix(values []committed, end int64) error {
 	for i, c := range values {
 		if i >= len(h.log) || h.log[i] != c {
-			return fmt.Errorf("SnapshotIsPrefix: record %d is %+v, which was not committed so", i, c)
+			return broken("SnapshotIsPrefix", "record %d is %+v, which was not committed so", i, c)
 		}
 	}
 	if n := len(values); n < len(h.log) && h.log[n].offset < end {
-		return fmt.Errorf("SnapshotIsPrefix: %+v is missing before offset %d", h.log[n], end)
+		return broken("SnapshotIsPrefix", "%+v is missing before offset %d", h.log[n], end)
 	}
 	return nil
 }
@@ -109,7 +114,7 @@ func (h *history) isComplete(values []committed) error {
 		return nil
 	}
 	if len(values) == 0 || values[len(values)-1].offset < h.lastAck {
-		return fmt.Errorf("LeaderCompleteness: a leader begins without offset %d, which was acknowledged", h.lastAck)
+		return broken("LeaderCompleteness", "a leader begins without offset %d, which was acknowledged", h.lastAck)
 	}
 	return nil
 }
@@ -122,11 +127,11 @@ func (s *sim) check() error {
 		}
 		st := n.replica.State()
 		if st.HighWatermark < n.highWatermark {
-			return fmt.Errorf("MonotonicHighWatermark: node %d: %d after %d", n.id, st.HighWatermark, n.highWatermark)
+			return broken("MonotonicHighWatermark", "node %d: %d after %d", n.id, st.HighWatermark, n.highWatermark)
 		}
 		n.highWatermark = st.HighWatermark
 		if st.LogStartOffset > st.HighWatermark || st.HighWatermark > st.LogEndOffset || n.applied > st.HighWatermark {
-			return fmt.Errorf("OffsetOrder: node %d: log start %d, applied %d, high watermark %d, log end %d", n.id, st.LogStartOffset, n.applied, st.HighWatermark, st.LogEndOffset)
+			return broken("OffsetOrder", "node %d: log start %d, applied %d, high watermark %d, log end %d", n.id, st.LogStartOffset, n.applied, st.HighWatermark, st.LogEndOffset)
 		}
 	}
 	return nil
@@ -145,7 +150,7 @@ func (s *sim) checkEnd() error {
 		}
 		for value, offset := range s.history.acks {
 			if at, ok := have[value]; !ok || at != offset {
-				return fmt.Errorf("AckedProposalSurvives: node %d lacks %s, acknowledged at offset %d", n.id, value, offset)
+				return broken("AckedProposalSurvives", "node %d lacks %s, acknowledged at offset %d", n.id, value, offset)
 			}
 		}
 		if reference == nil {
@@ -171,7 +176,7 @@ func sameBytes(a, b *node) error {
 			return err
 		}
 		if !bytes.Equal(one, two) {
-			return fmt.Errorf("CommittedLogsAreEqual: nodes %d and %d differ in the batch at offset %d", a.id, b.id, offset)
+			return broken("CommittedLogsAreEqual", "nodes %d and %d differ in the batch at offset %d", a.id, b.id, offset)
 		}
 		offset = one.NextOffset()
 	}

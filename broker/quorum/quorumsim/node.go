@@ -3,7 +3,7 @@ package quorumsim
 import (
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -61,7 +61,7 @@ func (n *node) start() error {
 		}
 	})
 	if err != nil {
-		return fmt.Errorf("Recovers: node %d does not open: %w", n.id, err)
+		return broken("Recovers", "node %d does not open: %w", n.id, err)
 	}
 	n.replica = replica
 	n.sim.trace("start %d: log %d to %d", n.id, replica.State().LogStartOffset, replica.State().LogEndOffset)
@@ -130,7 +130,7 @@ func (n *node) failed(err error) error {
 	if n.survivor != nil {
 		return n.losePower()
 	}
-	return fmt.Errorf("NoFailure: node %d: %w", n.id, err)
+	return broken("NoFailure", "node %d: %w", n.id, err)
 }
 
 // losePower ends the node's life and plans the next one.
@@ -172,7 +172,7 @@ func (n *node) abandon() {
 func (n *node) propose(value string) {
 	b, err := quorum.NewBatch(n.sim.now.UnixMilli(), [][]byte{[]byte(value)})
 	if err != nil {
-		n.sim.broken = err
+		n.sim.found = err
 		return
 	}
 	epoch := n.leaderEpoch
@@ -239,7 +239,7 @@ func (n *node) Apply(baseOffset int64, leaderEpoch int32, _ int64, records [][]b
 	for i, r := range records {
 		c := committed{baseOffset + int64(i), leaderEpoch, string(r)}
 		if c.offset < n.applied {
-			return fmt.Errorf("AppliedInOrder: offset %d after %d", c.offset, n.applied-1)
+			return broken("AppliedInOrder", "offset %d after %d", c.offset, n.applied-1)
 		}
 		n.values = append(n.values, c)
 		n.applied = c.offset + 1
@@ -255,7 +255,7 @@ func (n *node) Snapshot() func(*quorum.SnapshotWriter) error {
 	if n.sim.rnd.IntN(4) == 0 {
 		return nil
 	}
-	values := n.values[:len(n.values):len(n.values)]
+	values := slices.Clip(n.values)
 	return func(w *quorum.SnapshotWriter) error {
 		for _, c := range values {
 			if err := w.Append(c.encode()); err != nil {
@@ -284,7 +284,7 @@ func (n *node) Restore(r *quorum.SnapshotReader) error {
 		}
 	}
 	if end := r.ID().EndOffset; n.applied > end {
-		return fmt.Errorf("SnapshotIsPrefix: snapshot %v holds offset %d", r.ID(), n.applied-1)
+		return broken("SnapshotIsPrefix", "snapshot %v holds offset %d", r.ID(), n.applied-1)
 	}
 	return n.sim.history.isPrefix(n.values, r.ID().EndOffset)
 }
@@ -297,7 +297,7 @@ func (n *node) LeaderChanged(leader ident.BrokerID, leaderEpoch int32) {
 	n.sim.trace("node %d: leader %d of epoch %d", n.id, leader, leaderEpoch)
 	n.leads, n.leaderEpoch = leader == n.id, leaderEpoch
 	if leaderEpoch < n.maxEpoch {
-		n.sim.note(fmt.Errorf("MonotonicLeaderEpoch: node %d saw epoch %d after %d", n.id, leaderEpoch, n.maxEpoch))
+		n.sim.note(broken("MonotonicLeaderEpoch", "node %d saw epoch %d after %d", n.id, leaderEpoch, n.maxEpoch))
 	}
 	n.maxEpoch = leaderEpoch
 	if leader != ident.NoBroker {
@@ -314,7 +314,7 @@ var _ quorum.StateMachine = (*node)(nil)
 
 // note keeps the first error that a callback found.
 func (s *sim) note(err error) {
-	if s.broken == nil && err != nil && !errors.Is(err, errPowerLost) {
-		s.broken = err
+	if s.found == nil && err != nil && !errors.Is(err, errPowerLost) {
+		s.found = err
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
@@ -73,7 +74,8 @@ func Run(seed uint64, opts Options) (Report, error) {
 		opts: opts, rnd: rand.New(rand.NewPCG(seed, 0x6b676f)), now: time.UnixMilli(1_700_000_000_000), cut: map[[2]int]bool{},
 		history: newHistory(), hash: fnv.New64a(),
 	}
-	defer s.seedRaft(seed)()
+	restore := s.seedRaft(seed)
+	defer restore()
 	err := s.run()
 	s.report.Hash = s.hash.Sum64()
 	if err != nil {
@@ -102,7 +104,7 @@ type sim struct {
 	cut     map[[2]int]bool // node indexes, smaller first
 	calm    bool            // nothing goes wrong any more
 	next    int             // number of the next proposal
-	broken  error           // what a callback found
+	found   error           // what a callback found
 	history *history
 	report  Report
 	hash    interface {
@@ -158,9 +160,9 @@ func (s *sim) every(mean time.Duration, fn func() error) {
 
 func (s *sim) trace(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
-	fmt.Fprintln(s.hash, line)
+	_, _ = io.WriteString(s.hash, line+"\n") // a hash takes everything
 	if s.opts.Trace != nil {
-		fmt.Fprintf(s.opts.Trace, "%v %s\n", s.now.Sub(time.UnixMilli(1_700_000_000_000)), line)
+		_, _ = fmt.Fprintf(s.opts.Trace, "%v %s\n", s.now.Sub(time.UnixMilli(1_700_000_000_000)), line)
 	}
 }
 
@@ -198,8 +200,8 @@ func (s *sim) step() error {
 	if err := e.fn(); err != nil {
 		return err
 	}
-	if s.broken != nil {
-		return s.broken
+	if s.found != nil {
+		return s.found
 	}
 	return s.check()
 }
@@ -234,7 +236,7 @@ func (s *sim) settle() error {
 			return s.checkEnd()
 		}
 	}
-	return fmt.Errorf("Progress: the healed quorum committed nothing new on all nodes in %v; %s", settleTime, s.describe())
+	return broken("Progress", "the healed quorum committed nothing new on all nodes in %v; %s", settleTime, s.describe())
 }
 
 func (s *sim) allApplied() bool {
@@ -247,14 +249,14 @@ func (s *sim) allApplied() bool {
 }
 
 func (s *sim) describe() string {
-	text := ""
+	var text strings.Builder
 	for _, n := range s.nodes {
 		if n.replica != nil {
 			st := n.replica.State()
-			text += fmt.Sprintf("node %d: leader %d of epoch %d, log to %d, high watermark %d, applied to %d; ", n.id, st.Leader, st.LeaderEpoch, st.LogEndOffset, st.HighWatermark, n.applied)
+			fmt.Fprintf(&text, "node %d: leader %d of epoch %d, log to %d, high watermark %d, applied to %d; ", n.id, st.Leader, st.LeaderEpoch, st.LogEndOffset, st.HighWatermark, n.applied)
 		}
 	}
-	return text
+	return text.String()
 }
 
 // leader is a node that believes it leads; several may.

@@ -164,7 +164,7 @@ func (g *codeWriter) readField(f *field) {
 	case f.everNullable() && f.typ == "string":
 		g.p("%s = r.nullableString(%s, %s)", value, flexible, g.when(f.nullable))
 	case f.everNullable():
-		g.p("%s = r.nullableBytes(%s, %s)", value, flexible, g.when(f.nullable))
+		g.p("%s = r.nullableBytes(%s)", value, flexible)
 	default:
 		g.p("%s = r.%s", value, read(f.typ, flexible))
 	}

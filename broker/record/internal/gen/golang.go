@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -16,7 +17,7 @@ type codeWriter struct {
 	msg *message // the message being written
 }
 
-func (g *codeWriter) p(form string, args ...any) { fmt.Fprintf(g, form+"\n", args...) }
+func (g *codeWriter) p(form string, args ...any) { fmt.Fprintf(&g.Buffer, form+"\n", args...) }
 
 // cutFamily splits "group-key" into the file it goes to and its role.
 func cutFamily(family string) (file, role string, ok bool) {
@@ -141,11 +142,11 @@ func (g *codeWriter) flexible() string { return g.when(g.msg.flexible) }
 // inVersions writes body under the condition that version is in v, and otherwise, where given, in the other versions.
 func (g *codeWriter) inVersions(v versions, body func(), otherwise func()) {
 	cond := g.when(v)
-	switch {
-	case cond == "true":
+	switch cond {
+	case "true":
 		body()
 		return
-	case cond == "false":
+	case "false":
 		if otherwise != nil {
 			otherwise()
 		}
@@ -183,7 +184,7 @@ func (g *codeWriter) defaultValue(f *field) (string, error) {
 	switch {
 	case f.def == "null":
 		if !f.everNullable() {
-			return "", fmt.Errorf("default null, but not nullable")
+			return "", errors.New("default null, but not nullable")
 		}
 		return "", nil
 	case f.isArray():

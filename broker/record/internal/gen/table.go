@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -86,8 +88,7 @@ func (f *field) everNullable() bool { return !f.nullable.empty() }
 func isStructName(typ string) bool  { return typ[0] >= 'A' && typ[0] <= 'Z' }
 
 // writeTable writes messages in the form that readTable reads: a line for each message, indented lines for its structs and fields.
-func writeTable(w io.Writer, messages []*message) error {
-	out := bufio.NewWriter(w)
+func writeTable(out *bytes.Buffer, messages []*message) {
 	for _, m := range messages {
 		fmt.Fprintf(out, "%s %s", m.family, m.name)
 		if m.key >= 0 {
@@ -100,10 +101,9 @@ func writeTable(w io.Writer, messages []*message) error {
 		}
 		writeFields(out, m.fields, 1)
 	}
-	return out.Flush()
 }
 
-func writeFields(w io.Writer, fields []*field, depth int) {
+func writeFields(w *bytes.Buffer, fields []*field, depth int) {
 	for _, f := range fields {
 		fmt.Fprintf(w, "%s%s %s %s", strings.Repeat("  ", depth), f.name, f.typ, f.present)
 		if f.everNullable() {
@@ -116,9 +116,9 @@ func writeFields(w io.Writer, fields []*field, depth int) {
 			fmt.Fprintf(w, " default=%s", f.def)
 		}
 		if f.ignorable {
-			fmt.Fprint(w, " ignorable")
+			w.WriteString(" ignorable")
 		}
-		fmt.Fprintln(w)
+		w.WriteByte('\n')
 		writeFields(w, f.fields, depth+1)
 	}
 }
@@ -167,7 +167,7 @@ func readTable(r io.Reader) ([]*message, error) {
 
 func (m *message) parse(words []string) (err error) {
 	if len(words) < 4 {
-		return fmt.Errorf("a message needs a family, a name, versions= and flexible=")
+		return errors.New("a message needs a family, a name, versions= and flexible=")
 	}
 	m.family, m.name = words[0], words[1]
 	for _, word := range words[2:] {
@@ -191,7 +191,7 @@ func (m *message) parse(words []string) (err error) {
 
 func (f *field) parse(words []string) (err error) {
 	if len(words) < 3 {
-		return fmt.Errorf("a field needs a name, a type and versions")
+		return errors.New("a field needs a name, a type and versions")
 	}
 	f.name, f.typ = words[0], words[1]
 	if f.present, err = parseVersions(words[2]); err != nil {
