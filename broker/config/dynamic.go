@@ -63,7 +63,7 @@ func (l *Layers) ValidateBroker(own map[string]string, clusterWide bool) error {
 	if clusterWide && len(perBroker) > 0 {
 		return &InvalidError{"Cannot update these configs at default cluster level, broker id must be specified: [" + strings.Join(perBroker, ", ") + "]"}
 	}
-	// The whole must still make sense: a listener that the protocol map doesn't know is a broker that doesn't start again.
+	// DEVIATION(kafka): the whole must still make sense: a listener that the protocol map doesn't know is a broker that doesn't start again.
 	next := l.WithDynamic(l.ClusterWide, own)
 	if clusterWide {
 		next = l.WithDynamic(own, l.ThisBroker)

@@ -47,6 +47,7 @@ func Load(opts LoadOptions) (*Layers, *Broker, []Warning, error) {
 }
 
 // mirrorID gives the two names of a server's id, node.id and broker.id, the one value that was set.
+// DEVIATION(kafka): either name will do.
 func (l *Layers) mirrorID() {
 	node, hasNode := l.static("node.id")
 	broker, hasBroker := l.static("broker.id")

@@ -153,7 +153,7 @@ func (r *resolver) network() {
 	}
 	for _, l := range n.Listeners {
 		if l.Protocol != "PLAINTEXT" {
-			// Better no listener than one that speaks in the clear where encryption was asked for.
+			// DEVIATION(kafka): TLS and SASL are not there yet. Better no listener than one that speaks in the clear where encryption was asked for.
 			r.fail("listeners", "%s: the security protocol %s is not available in this version of kgo, only PLAINTEXT is", l.Name, l.Protocol)
 		}
 	}
@@ -168,7 +168,7 @@ func (r *resolver) network() {
 	n.ConnectionsMaxIdle = r.Duration("connections.max.idle.ms")
 	n.FailedAuthDelay = r.Duration("connection.failed.authentication.delay.ms")
 	n.SendBuffer, n.ReceiveBuffer = -1, -1
-	if r.IsSet("socket.send.buffer.bytes") { // Kafka's default would switch the system's own tuning off
+	if r.IsSet("socket.send.buffer.bytes") { // DEVIATION(kafka): its default would switch the system's own tuning off
 		n.SendBuffer = r.Int("socket.send.buffer.bytes")
 	}
 	if r.IsSet("socket.receive.buffer.bytes") {

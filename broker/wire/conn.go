@@ -11,6 +11,7 @@ import (
 	"github.com/kgo-project/kgo/broker/ident"
 )
 
+// DEVIATION(kafka): a connection may have many requests in progress; Apache Kafka handles one at a time.
 // A connection stops being read while this many of its requests are unanswered or this much memory waits to be sent.
 const (
 	maxPending     = 256

@@ -249,6 +249,7 @@ func addrOf(nc net.Conn) netip.Addr {
 }
 
 // enterHandler waits for leave to run a handler: queued.max.requests bounds how many run at a time.
+// DEVIATION(kafka): there is no queue of requests, so queued.max.requests bounds the handlers.
 func (s *Server) enterHandler(c *Conn) error {
 	select {
 	case s.handlers <- struct{}{}:
