@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/kgo-project/kgo/broker/storage"
@@ -88,17 +89,17 @@ func TestFailingIODuringCompaction(t *testing.T) {
 	for i := 0; ; i++ {
 		mem := vfs.NewMem()
 		inject := errorfs.FailAt(i, errorfs.Writes|errorfs.OpRead)
-		armed := false
+		var armed atomic.Bool // deleted files go in the background
 		fsys := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op, name string) error {
-			if !armed {
+			if !armed.Load() {
 				return nil
 			}
 			return inject.Before(op, name)
 		}))
 		b, m := filled(t, fsys)
-		armed = true
+		armed.Store(true)
 		_, err := b.cleaner.CleanNow(t.Context(), b.log, b.nowMs)
-		armed = false
+		armed.Store(false)
 		if !inject.Happened() {
 			if i < 20 {
 				t.Fatalf("only %d I/Os", i)
