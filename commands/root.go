@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,6 +39,9 @@ func newRootCmd(f *Factory) *cobra.Command {
 	)
 	root.AddCommand(
 		newServerCmd(f, nil),
+		newServerStopCmd(f),
+		newCoordinatorCmd(f, nil),
+		newCoordinatorStopCmd(f),
 		newTopicsCmd(f, nil),
 		newConsoleProducerCmd(f, nil),
 		newConsoleConsumerCmd(f, nil),
@@ -101,11 +105,25 @@ func dispatch(argv []string) []string {
 	for _, suffix := range []string{".exe", ".sh", ".bat", ".cmd"} {
 		name = strings.TrimSuffix(name, suffix)
 	}
-	tool, ok := scriptCommand(name)
-	if !ok {
-		return argv[1:]
+	args := argv[1:]
+	if tool, ok := scriptCommand(name); ok {
+		args = append([]string{tool}, args...)
 	}
-	return append([]string{tool}, argv[1:]...)
+	return scriptSpelling(args)
+}
+
+// scriptSpelling lets the servers take -daemon with one dash, which is how the scripts have it.
+func scriptSpelling(args []string) []string {
+	if len(args) == 0 || !strings.Contains(args[0], "server") && args[0] != "coordinator" {
+		return args
+	}
+	out := slices.Clone(args)
+	for i, a := range out {
+		if a == "-daemon" {
+			out[i] = "--daemon"
+		}
+	}
+	return out
 }
 
 // scriptCommand maps a script's name without its extension to the command that replaces it.

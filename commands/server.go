@@ -9,10 +9,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kgo-project/kgo/broker/config"
 	"github.com/kgo-project/kgo/broker/server"
@@ -29,11 +31,13 @@ type serverOptions struct {
 	logLevel  string
 	adminAddr string
 	addrFile  string
+
+	coordinator bool // the metadata quorum alone
+	daemon      bool
 }
 
 func newServerCmd(f *Factory, runF func(context.Context, *serverOptions) error) *cobra.Command {
 	o := &serverOptions{io: f.IO, environ: os.Environ()}
-	var configFile string
 	cmd := &cobra.Command{
 		Use:     "server [server.properties] [--override key=value]...",
 		Aliases: []string{"server-start"},
@@ -51,29 +55,38 @@ The broker stops cleanly on SIGTERM and Ctrl-C, and survives kill -9.`,
   kgo server config/server.properties --override log.dirs=/tmp/logs
   kgo server --check config/server.properties`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o.file = configFile
-			if len(args) == 1 {
-				if o.file != "" {
-					return &exitError{code: 2, err: errors.New("kgo server: give the file once, by --config or as the argument")}
-				}
-				o.file = args[0]
-			}
-			if runF != nil {
-				return runF(cmd.Context(), o)
-			}
-			return runServer(cmd.Context(), o)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args, runF) },
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&configFile, "config", "", "the server.properties `file`")
+	o.flags(cmd.Flags())
+	return cmd
+}
+
+// flags are the same for broker and coordinator.
+func (o *serverOptions) flags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.file, "config", "", "the properties `file`")
 	flags.StringArrayVar(&o.overrides, "override", nil, "set `key=value` over what the file says; may be given often")
+	flags.BoolVar(&o.daemon, "daemon", false, "run in the background, as the script's -daemon does")
 	flags.BoolVar(&o.check, "check", false, "only check the configuration, and list the keys that kgo accepts without use")
 	flags.BoolVar(&o.logJSON, "log-json", false, "log in JSON")
 	flags.StringVar(&o.logLevel, "log-level", "INFO", "TRACE, DEBUG, INFO, WARN, ERROR or FATAL")
-	flags.StringVar(&o.addrFile, "address-file", "", "write the bound host:port to this `file` when the broker serves: for scripts that let it choose the port")
+	flags.StringVar(&o.addrFile, "address-file", "", "write the bound host:port to this `file` when the node serves: for scripts that let it choose the port")
 	flags.StringVar(&o.adminAddr, "metrics", "", "serve /metrics, /healthz and /readyz on this `host:port`")
-	return cmd
+}
+
+func (o *serverOptions) run(cmd *cobra.Command, args []string, runF func(context.Context, *serverOptions) error) error {
+	if len(args) == 1 {
+		if o.file != "" {
+			return &exitError{code: 2, err: fmt.Errorf("kgo %s: give the file once, by --config or as the argument", cmd.Name())}
+		}
+		o.file = args[0]
+	}
+	if runF != nil {
+		return runF(cmd.Context(), o)
+	}
+	if o.daemon {
+		return o.detach(cmd.Name())
+	}
+	return runServer(cmd.Context(), o)
 }
 
 // defaultDataDir is where a server without a file keeps its data.
@@ -101,17 +114,22 @@ func runServer(ctx context.Context, o *serverOptions) error {
 		log.Warn("configuration", "warning", w.String())
 	}
 	began := time.Now()
-	s, err := server.Start(ctx, server.Options{Layers: layers, Config: cfg, Loggers: loggers, AdminAddr: o.adminAddr, Version: version})
+	s, err := server.Start(ctx, server.Options{Layers: layers, Config: cfg, Loggers: loggers, AdminAddr: o.adminAddr, Version: version, FourLetter: fourLetterWords})
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped while it was starting, as it was told
+		}
 		return err
 	}
+	forget := rememberProcess(cfg)
+	defer forget()
 	log.Info(fmt.Sprintf("[KafkaServer id=%d] started", s.NodeID()), "took", time.Since(began).Round(time.Millisecond), "version", version, "cluster_id", s.ClusterID())
 	if o.addrFile != "" {
 		if err := writeAddress(o.addrFile, s, cfg); err != nil {
 			return errors.Join(err, s.Shutdown(context.WithoutCancel(ctx)))
 		}
 	}
-	if o.file == "" && o.io.OutTTY {
+	if o.file == "" && o.io.OutTTY && !o.coordinator {
 		o.welcome(cfg)
 	}
 	select {
@@ -129,13 +147,13 @@ func runServer(ctx context.Context, o *serverOptions) error {
 // writeAddress tells a script where the broker listens. The file appears whole.
 func writeAddress(path string, s *server.Server, cfg *config.Broker) error {
 	var addr net.Addr
-	for _, l := range cfg.Network.Advertised {
+	for _, l := range slices.Concat(cfg.Network.Advertised, cfg.Network.Listeners) {
 		if addr = s.Addr(l.Name); addr != nil {
 			break
 		}
 	}
 	if addr == nil {
-		return errors.New("kgo server: --address-file: the broker has no listener for clients")
+		return errors.New("kgo server: --address-file: the node has no listener")
 	}
 	if err := os.WriteFile(path+".tmp", []byte(addr.String()+"\n"), 0o644); err != nil { //nolint:gosec // an address is no secret
 		return err
@@ -148,6 +166,9 @@ const shutdownPatience = 30 * time.Second
 
 // load reads the configuration; without a file the data's folder is the user's own.
 func (o *serverOptions) load() (*config.Layers, *config.Broker, []config.Warning, error) {
+	if o.coordinator {
+		return o.loadCoordinator()
+	}
 	opts := config.LoadOptions{File: o.file, Environ: o.environ, Overrides: o.overrides}
 	if o.file == "" {
 		home, err := os.UserHomeDir()

@@ -32,14 +32,14 @@ func (h *Handlers) metadata(r *wire.Request) {
 	resp.Brokers = metadataBrokers(image, listener)
 	if all := req.Topics == nil && r.Version > 0 || len(req.Topics) == 0 && r.Version == 0; all {
 		for _, t := range image.SortedTopics() {
-			resp.Topics = append(resp.Topics, h.metadataTopic(r, image, t))
+			resp.Topics = append(resp.Topics, metadataTopic(r, image, listener, t))
 		}
 	}
 	var missing []string
 	for _, asked := range req.Topics {
 		t, row := h.findTopic(image, asked.Topic, asked.TopicID)
 		if t != nil {
-			row = h.metadataTopic(r, image, t)
+			row = metadataTopic(r, image, listener, t)
 		} else if row.ErrorCode == kerr.UnknownTopicOrPartition.Code && (r.Version < 4 || req.AllowAutoTopicCreation) && h.Config().Topics.AutoCreate {
 			missing = append(missing, *asked.Topic)
 		}
@@ -80,12 +80,11 @@ func (h *Handlers) findTopic(image *metadata.Image, name *string, id ident.Topic
 	return nil, row
 }
 
-func (h *Handlers) metadataTopic(r *wire.Request, image *metadata.Image, t *metadata.Topic) kmsg.MetadataResponseTopic {
+func metadataTopic(r *wire.Request, image *metadata.Image, listener string, t *metadata.Topic) kmsg.MetadataResponseTopic {
 	row := kmsg.NewMetadataResponseTopic()
 	row.Topic, row.TopicID, row.IsInternal = kmsg.StringPtr(t.Name), t.ID, isInternalTopic(t.Name)
 	row.AuthorizedOperations = authorizedOperations(r.Body.(*kmsg.MetadataRequest).IncludeTopicAuthorizedOperations, topicOperations)
 	row.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
-	listener := r.Conn.Listener().Name
 	for i, p := range t.Partitions {
 		out := &row.Partitions[i]
 		*out = kmsg.NewMetadataResponseTopicPartition()
@@ -110,6 +109,9 @@ func reachable(image *metadata.Image, id ident.BrokerID, listener string) bool {
 	b := image.Broker(id)
 	if b == nil || b.Fenced {
 		return false
+	}
+	if listener == firstListener {
+		return len(b.Endpoints) > 0
 	}
 	_, ok := b.Endpoint(listener)
 	return ok

@@ -19,6 +19,11 @@ import (
 var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
 
 func (h *Handlers) apiVersions(r *wire.Request) {
+	answerVersions(r, h.table, h.Metadata.Current())
+}
+
+// answerVersions lists what a table serves.
+func answerVersions(r *wire.Request, table *wire.Table, image *metadata.Image) {
 	req := r.Body.(*kmsg.ApiVersionsRequest)
 	resp := req.ResponseKind().(*kmsg.ApiVersionsResponse)
 	if r.Version >= 3 {
@@ -29,8 +34,7 @@ func (h *Handlers) apiVersions(r *wire.Request) {
 		}
 		r.Conn.SetClientSoftware(req.ClientSoftwareName, req.ClientSoftwareVersion)
 	}
-	resp.ApiKeys = h.table.Versions()
-	image := h.Metadata.Current()
+	resp.ApiKeys = table.Versions()
 	for _, f := range metadata.SupportedFeatures() {
 		if f.Min == 0 && r.Version < 4 {
 			continue

@@ -114,7 +114,7 @@ func (l *diskLog) openSnapshot(id SnapshotID) (r *SnapshotReader, done func() er
 	}
 	size, err := f.Size()
 	if err == nil {
-		r, err = newSnapshotReader(f, size, id)
+		r, err = NewSnapshotReader(f, size, id)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, f.Close())

@@ -212,7 +212,7 @@ func checkSnapshot(s *raftpb.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	r, err := newSnapshotReader(bytes.NewReader(content), int64(len(content)), id)
+	r, err := NewSnapshotReader(bytes.NewReader(content), int64(len(content)), id)
 	if err != nil {
 		return err
 	}

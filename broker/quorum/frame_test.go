@@ -97,7 +97,7 @@ func FuzzFrame(f *testing.F) {
 func FuzzSnapshot(f *testing.F) {
 	f.Add(snapshotBytes(f))
 	f.Fuzz(func(_ *testing.T, raw []byte) {
-		r, err := newSnapshotReader(bytes.NewReader(raw), int64(len(raw)), SnapshotID{1, 1})
+		r, err := NewSnapshotReader(bytes.NewReader(raw), int64(len(raw)), SnapshotID{1, 1})
 		if err != nil {
 			return
 		}

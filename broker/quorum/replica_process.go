@@ -219,7 +219,7 @@ func (r *Replica) apply(e *raftpb.Entry) error {
 		r.raft.ApplyConfChange(&change)
 		r.cfg.Logger.Info("the voters of the metadata quorum changed", "voters", fmt.Sprint(ids(r.log.voters.at(e.GetIndex()).voters)), "offset", b.BaseOffset())
 	case !b.IsControl():
-		values, err := recordValues(b)
+		values, err := RecordValues(b)
 		if err != nil {
 			return fmt.Errorf("metadata batch at offset %d: %w", b.BaseOffset(), err)
 		}

@@ -172,8 +172,8 @@ func (r *SnapshotReader) LastTimestampMs() int64 { return r.meta.lastTimestamp }
 
 var errNoFooter = errors.New("the file ends without the snapshot's footer")
 
-// newSnapshotReader reads the header of a snapshot.
-func newSnapshotReader(src io.ReaderAt, size int64, id SnapshotID) (*SnapshotReader, error) {
+// NewSnapshotReader reads the header of a snapshot; the records come later. An observer hands it what it has fetched.
+func NewSnapshotReader(src io.ReaderAt, size int64, id SnapshotID) (*SnapshotReader, error) {
 	r := &SnapshotReader{meta: snapshotMeta{id: id}, src: src, size: size}
 	for b, err := range r.batches() {
 		if err != nil {
@@ -264,7 +264,7 @@ func (r *SnapshotReader) Records() iter.Seq2[[][]byte, error] {
 				}
 				continue
 			}
-			values, err := recordValues(b)
+			values, err := RecordValues(b)
 			if !yield(values, err) || err != nil {
 				return
 			}
@@ -275,8 +275,8 @@ func (r *SnapshotReader) Records() iter.Seq2[[][]byte, error] {
 	}
 }
 
-// recordValues are the values of a batch's records; they point into the batch.
-func recordValues(b batch.Batch) ([][]byte, error) {
+// RecordValues are the values of a batch's records; they point into the batch.
+func RecordValues(b batch.Batch) ([][]byte, error) {
 	values := make([][]byte, 0, min(int(b.RecordCount()), len(b)))
 	for r, err := range b.Records(MaxBatchBytes) {
 		if err != nil {

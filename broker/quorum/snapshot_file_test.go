@@ -27,7 +27,7 @@ func snapshotBytes(t testing.TB) []byte {
 }
 
 func readAll(raw []byte) (names []string, meta snapshotMeta, err error) {
-	r, err := newSnapshotReader(bytes.NewReader(raw), int64(len(raw)), SnapshotID{12, 3})
+	r, err := NewSnapshotReader(bytes.NewReader(raw), int64(len(raw)), SnapshotID{12, 3})
 	if err != nil {
 		return nil, meta, err
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/netx"
 	"github.com/kgo-project/kgo/broker/vfs"
-	"github.com/kgo-project/kgo/broker/wire"
 )
 
 // Options say what to start. Layers and Config belong together: Config is what Layers resolve to.
@@ -21,6 +20,9 @@ type Options struct {
 	AdminAddr string
 	// Version is what the server says it is, in its metrics.
 	Version string
+
+	// FourLetter answers ZooKeeper's four-letter words on the controller's listeners; nil: they are not answered.
+	FourLetter func(word string, s *Server) (answer string, ok bool)
 
 	Loggers *Loggers
 	Network netx.Network // nil: TCP
@@ -43,11 +45,6 @@ func (o *Options) fill() {
 type socket struct {
 	net.Listener
 	config config.Listener
-}
-
-// wireListener describes the socket to package wire.
-func (s *socket) wireListener(table *wire.Table) wire.Listener {
-	return wire.Listener{Name: s.config.Name, Protocol: s.config.Protocol, Table: table}
 }
 
 // port is the bound port: what the file says, or what the system chose for 0.

@@ -309,12 +309,12 @@ func (s *Server) serve() {
 		MaxConnections: cfg.MaxConnections, MaxConnectionsPerIP: cfg.MaxConnectionsPerIP, PerIPOverrides: cfg.PerIPOverrides,
 		IdleTimeout: cfg.ConnectionsMaxIdle, SendBuffer: cfg.SendBuffer, ReceiveBuffer: cfg.ReceiveBuffer,
 		Logger: s.opts.Loggers.Logger("kafka.network"), Metrics: s.requestMetrics(),
-	}, s.defaultTable())
+	}, wire.NewTable(nil))
 	s.state.onChange(func(cfg *config.Broker) {
 		s.wire.SetLimits(cfg.Network.MaxConnections, cfg.Network.MaxConnectionsPerIP, cfg.Network.PerIPOverrides)
 	})
 	for _, sock := range s.sockets {
-		l := sock.wireListener(s.tableFor(sock.config.Name))
+		l := s.listenerOf(sock)
 		s.wg.Go(func() {
 			if err := s.wire.Serve(sock.Listener, l); err != nil && !errors.Is(err, net.ErrClosed) {
 				s.fail(fmt.Errorf("listener %s: %w", sock.config, err))

@@ -3,21 +3,39 @@ package server
 import (
 	"slices"
 
+	"github.com/kgo-project/kgo/broker/api"
+	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/wire"
 )
 
-// defaultTable is what a listener serves that is nothing special.
-func (s *Server) defaultTable() *wire.Table {
-	if s.handlers != nil {
-		return s.handlers.Table()
+// listenerOf says what a socket serves: the controller's requests on its listeners, the broker's on all others.
+func (s *Server) listenerOf(sock *socket) wire.Listener {
+	l := wire.Listener{Name: sock.config.Name, Protocol: sock.config.Protocol}
+	q, embedded := s.quorum.(*embeddedQuorum)
+	switch {
+	case !slices.Contains(s.opts.Config.Network.ControllerListeners, sock.config.Name) && s.handlers != nil:
+		l.Table = s.handlers.Table()
+	case embedded:
+		l.Table = s.controllerHandlers(q, sock).Table()
+		if f := s.opts.FourLetter; f != nil {
+			l.FourLetter = func(word string) (string, bool) { return f(word, s) }
+		}
 	}
-	return wire.NewTable(nil)
+	return l
 }
 
-// tableFor is what a listener serves: the controller's requests on its listeners, the broker's on all others.
-func (s *Server) tableFor(listener string) *wire.Table {
-	if slices.Contains(s.opts.Config.Network.ControllerListeners, listener) {
-		return wire.NewTable(nil)
+func (s *Server) controllerHandlers(q *embeddedQuorum, sock *socket) *api.ControllerHandlers {
+	return &api.ControllerHandlers{
+		NodeID: s.nodeID, Metadata: s.store, Submit: q.Submit, Logger: s.opts.Loggers.Logger("kafka.request"),
+		Log: func() api.MetadataLog {
+			if n := q.late.node.Load(); n != nil {
+				return n
+			}
+			return nil
+		},
+		Endpoint: metadata.Endpoint{Name: sock.config.Name, Host: advertisedHost(sock.config.Host), Port: uint16(sock.port())},
 	}
-	return s.defaultTable()
 }
+
+// MetadataRecords is how many records of the metadata log this node has applied.
+func (s *Server) MetadataRecords() int64 { return s.store.Current().Provenance.LastOffset + 1 }
