@@ -256,7 +256,7 @@ func normalise(out, errOut, bootstrap, dir string, code int, sorted bool) answer
 	}
 	a.out = clean(out, false)
 	for i, l := range a.out { // some tools print their stack traces to stdout
-		if exception.MatchString(l) && i+1 < len(a.out) && stackLine.MatchString(a.out[i+1]) {
+		if exception.MatchString(l) && i > 0 && (i+1 < len(a.out) && stackLine.MatchString(a.out[i+1]) || strings.HasSuffix(a.out[i-1], l[len(exception.FindString(l)):])) {
 			a.out = a.out[:i]
 			break
 		}

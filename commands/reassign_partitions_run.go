@@ -154,6 +154,9 @@ func (o *reassignOptions) generate(ctx context.Context, cl *client.Client, topic
 	brokers := o.usableBrokers(cluster.Brokers)
 	proposed := make([]plannedReplicas, 0, len(current))
 	next := 0
+	if len(brokers) == 0 {
+		return errors.New("All brokers are currently fenced, or have all their log directories cordoned.")
+	}
 	for _, p := range current {
 		if len(p.Replicas) > len(brokers) {
 			return fmt.Errorf("The target replication factor of %d cannot be reached because only %d broker(s) are registered or some brokers have all their log directories cordoned.", len(p.Replicas), len(brokers))

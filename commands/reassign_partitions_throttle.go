@@ -89,12 +89,8 @@ func (o *reassignOptions) throttle(ctx context.Context, cl *client.Client, plan,
 			}
 		}
 		for _, p := range plan {
-			if l := leaders[p.Topic]; len(l) > 0 {
-				topics.set(p.Topic, leaderReplicas, kmsg.StringPtr(strings.Join(l, ",")))
-			}
-			if f := followers[p.Topic]; len(f) > 0 {
-				topics.set(p.Topic, followerReplicas, kmsg.StringPtr(strings.Join(f, ",")))
-			}
+			topics.set(p.Topic, leaderReplicas, kmsg.StringPtr(strings.Join(leaders[p.Topic], ",")))
+			topics.set(p.Topic, followerReplicas, kmsg.StringPtr(strings.Join(followers[p.Topic], ",")))
 		}
 		if err := topics.apply(ctx, cl, kmsg.ConfigResourceTypeTopic); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -61,8 +62,10 @@ func reason(err error) string {
 		return "no answer in time"
 	case errors.As(err, &op) && op.Err != nil:
 		return op.Err.Error()
+	case errors.Is(err, io.EOF):
+		return "the connection was closed: does the port speak this protocol?"
 	}
-	return err.Error()
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "SASL_AUTHENTICATION_FAILED: "), "SASL Authentication failed.: ")
 }
 
 func isTimeout(err error) bool {
@@ -162,6 +165,9 @@ func (d *dialer) Log(_ kgo.LogLevel, msg string, keyvals ...any) {
 	}
 	if cause == nil || errors.Is(cause, context.Canceled) {
 		return
+	}
+	if address == "" {
+		address = strings.Join(d.seeds, ",")
 	}
 	e := &UnreachableError{Address: address, Step: stepSASL, Err: cause}
 	d.mu.Lock()

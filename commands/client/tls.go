@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -223,7 +224,23 @@ func openJKS(data []byte, password string) (keystore.KeyStore, error) {
 	return store, nil
 }
 
+var pemBlock = regexp.MustCompile(`(?s)-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END ([A-Z0-9 ]+)-----`)
+
+// normalPEM gives every block lines of its own: in a properties file the whole text often stands on one line.
+func normalPEM(data []byte) []byte {
+	var out bytes.Buffer
+	for _, m := range pemBlock.FindAllSubmatch(data, -1) {
+		body := bytes.Join(bytes.Fields(m[2]), nil)
+		if bytes.Contains(m[2], []byte("Proc-Type:")) { // an encrypted key in the old form: its headers need their lines
+			body = bytes.TrimSpace(m[2])
+		}
+		fmt.Fprintf(&out, "-----BEGIN %s-----\n%s\n-----END %s-----\n", m[1], body, m[3])
+	}
+	return out.Bytes()
+}
+
 func pemCertificates(data []byte) ([]*x509.Certificate, error) {
+	data = normalPEM(data)
 	var certs []*x509.Certificate
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
@@ -239,6 +256,7 @@ func pemCertificates(data []byte) ([]*x509.Certificate, error) {
 }
 
 func pemKeyPair(data []byte, password string) (*tls.Certificate, error) {
+	data = normalPEM(data)
 	cert := new(tls.Certificate)
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		var err error
