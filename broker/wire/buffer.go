@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -78,9 +79,7 @@ func (buf *buffer) release() {
 	}
 	buf.budget.put(int64(len(buf.b)))
 	if mangleBuffers {
-		for i := range buf.b {
-			buf.b[i] = 0xdb
-		}
+		copy(buf.b, mangled)
 	}
 	if buf.class >= 0 {
 		bufferPools[buf.class].Put(buf)
@@ -89,6 +88,9 @@ func (buf *buffer) release() {
 
 // mangleBuffers makes released buffers unreadable, so that tests catch a handler that keeps what it has only borrowed.
 var mangleBuffers = invariants.Enabled
+
+// mangled is what the first bytes of a released buffer become.
+var mangled = bytes.Repeat([]byte{0xdb}, smallBuffer)
 
 // outBuffer collects the bytes of responses.
 type outBuffer struct{ b []byte }

@@ -263,7 +263,7 @@ func TestFramesOfAllSizes(t *testing.T) {
 		got <- bytes.Clone(r.Body.(*kmsg.ProduceRequest).Topics[0].Partitions[0].Records)
 		r.NoResponse()
 	}})
-	sizes := []int{0, 1, 100, 4000, 4096, 5000, 16 << 10, 60 << 10, 64 << 10, 65 << 10, 300 << 10, 1 << 20, 10, 3 << 20, 20 << 20, 7, 100 << 10}
+	sizes := []int{0, 1, 100, 4000, 4096, 5000, 16 << 10, 60 << 10, 64 << 10, 65 << 10, 300 << 10, 1 << 20, 10, 3 << 20, 7, 100 << 10}
 	var all []byte
 	for i, n := range sizes {
 		all = append(all, encode(produceRequest(bytes.Repeat([]byte{byte(i)}, n)), 8, int32(i))...)
@@ -284,6 +284,22 @@ func TestFramesOfAllSizes(t *testing.T) {
 			}
 		}
 		nc.Close()
+	}
+}
+
+func TestBufferSizes(t *testing.T) {
+	b := budget{limit: 1 << 30}
+	for size, want := range map[int]int{1: minBuffer, minBuffer: minBuffer, minBuffer + 1: 2 * minBuffer, 1 << 24: 1 << 24, 1<<24 + 1: 1<<24 + 1} {
+		n := bufferBytes(size)
+		b.force(int64(n))
+		buf := newBuffer(size, &b)
+		if n != want || len(buf.b) != want {
+			t.Errorf("a buffer for %d bytes counts %d and has %d, want %d", size, n, len(buf.b), want)
+		}
+		buf.release()
+	}
+	if b.used.Load() != 0 {
+		t.Errorf("%d bytes are still counted", b.used.Load())
 	}
 }
 
