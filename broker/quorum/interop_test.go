@@ -68,7 +68,12 @@ func TestInteropKafkaReadsLogAndSnapshots(t *testing.T) {
 		}
 	}
 	for _, snapshot := range snapshots {
-		out := lab(t, "metadata-shell", "--snapshot", snapshot, "ls", "/image/topics/byName")
+		var out string
+		for range 5 { // the shell sometimes lists before it has published what it read
+			if out = lab(t, "metadata-shell", "--snapshot", snapshot, "ls", "/image/topics/byName"); strings.Contains(out, "topic-7") {
+				break
+			}
+		}
 		if !strings.Contains(out, "topic-7") {
 			t.Errorf("the shell shows: %s", out)
 		}
