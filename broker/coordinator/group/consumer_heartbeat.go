@@ -35,6 +35,9 @@ func (c *Config) validateConsumerHeartbeat(req *kmsg.ConsumerGroupHeartbeatReque
 	if empty(req.RackID) {
 		return invalid("RackId can't be empty.")
 	}
+	if tooLongName(req.Group, req.MemberID, deref(req.SubscribedTopicRegex)) {
+		return invalid("GroupId, MemberId or SubscribedTopicRegex is too long.")
+	}
 	switch {
 	case req.MemberEpoch > 0 || req.MemberEpoch == leaveEpoch:
 	case req.MemberEpoch == joinEpoch && req.RebalanceTimeoutMillis == -1:

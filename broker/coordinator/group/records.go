@@ -18,7 +18,21 @@ const (
 	noExpireTimestamp      int64 = -1
 )
 
-// encode makes a record from messages; a nil value makes a tombstone. What we build always encodes.
+// maxNameBytes bounds the names that go into records: their strings have lengths of 16 bits, while newer requests can carry longer ones.
+// Member ids end in 37 bytes of our own.
+const maxNameBytes = 1<<15 - 1 - 64
+
+// tooLongName says whether a client's name can't be written down.
+func tooLongName(names ...string) bool {
+	for _, name := range names {
+		if len(name) > maxNameBytes {
+			return true
+		}
+	}
+	return false
+}
+
+// encode makes a record from messages; a nil value makes a tombstone. What we build always encodes: names are checked before.
 func encode(key, value record.Message, version int16) coordinator.Record {
 	k, err := record.AppendKey(nil, key)
 	invariants.Must(err == nil, "record key %s: %v", key.MessageName(), err)

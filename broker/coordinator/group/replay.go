@@ -88,13 +88,18 @@ func (s *shard) replayGroup(k *record.GroupMetadataKey, value []byte) error {
 	g.generation, g.protocolType, g.protocolName = v.Generation, v.ProtocolType, v.Protocol
 	g.stateSince = timeOf(v.CurrentStateTimestamp)
 	for i := range v.Members {
-		g.add(loadMember(&v, &v.Members[i]))
+		m := loadMember(&v, &v.Members[i])
+		g.remove(m.memberID) // named twice: the last one counts
+		if m.instanceID != nil {
+			g.remove(g.staticMembers[*m.instanceID])
+		}
+		g.add(m)
 	}
 	if len(g.members) > 0 {
 		g.state = stateStable
 	}
-	g.protocolType, g.leaderID = v.ProtocolType, ""
-	if v.Leader != nil {
+	g.protocolType = v.ProtocolType
+	if v.Leader != nil && g.members[*v.Leader] != nil {
 		g.leaderID = *v.Leader
 	}
 	g.computeSubscribed()

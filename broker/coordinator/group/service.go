@@ -2,6 +2,7 @@ package group
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -106,14 +107,20 @@ func (s *Service) JoinGroup(ctx RequestContext, req *kmsg.JoinGroupRequest, done
 	refuse := func(err error) { done(joinError(req.Version, req.MemberID, err)) }
 	session := time.Duration(req.SessionTimeoutMillis) * time.Millisecond
 	switch {
-	case req.Group == "":
+	case req.Group == "" || tooLongName(req.Group):
 		refuse(kerr.InvalidGroupID)
+	case tooLongName(ctx.ClientID, ctx.ClientHost, deref(req.InstanceID), req.ProtocolType) || tooLongProtocols(req.Protocols):
+		refuse(kerr.InvalidRequest)
 	case session < s.cfg.MinSessionTimeout || session > s.cfg.MaxSessionTimeout:
 		refuse(kerr.InvalidSessionTimeout)
 	default:
 		j := &joinRequest{ctx: ctx, req: req, protocols: copyProtocols(req.Protocols), waiter: &joinWaiter{req.Version, done}}
 		s.submit(s.PartitionFor(req.Group), refuse, func(sh *shard) { sh.join(j) })
 	}
+}
+
+func tooLongProtocols(protocols []kmsg.JoinGroupRequestProtocol) bool {
+	return slices.ContainsFunc(protocols, func(p kmsg.JoinGroupRequestProtocol) bool { return tooLongName(p.Name) })
 }
 
 // SyncGroup answers when the leader has brought the assignment.

@@ -38,14 +38,17 @@ func (s *Service) OffsetCommit(_ RequestContext, req *kmsg.OffsetCommitRequest, 
 		topics[i] = t
 	}
 	answer := func(err error) { done(commitResponse(req, topics, err)) }
-	if !anyValid {
+	switch {
+	case tooLongName(req.Group):
+		answer(kerr.InvalidGroupID)
+	case !anyValid:
 		answer(nil)
-		return
+	default:
+		s.submit(s.PartitionFor(req.Group), answer, func(sh *shard) {
+			result := sh.commit(req, topics)
+			sh.reply(func(err error) { answer(firstError(writeError(err), result)) })
+		})
 	}
-	s.submit(s.PartitionFor(req.Group), answer, func(sh *shard) {
-		result := sh.commit(req, topics)
-		sh.reply(func(err error) { answer(firstError(writeError(err), result)) })
-	})
 }
 
 func commitResponse(req *kmsg.OffsetCommitRequest, topics []commitTopic, err error) *kmsg.OffsetCommitResponse {
@@ -90,7 +93,7 @@ func (s *Service) TxnOffsetCommit(_ RequestContext, req *kmsg.TxnOffsetCommitReq
 	}
 	answer := func(err error) { done(txnCommitResponse(req, topics, err)) }
 	switch {
-	case req.Group == "":
+	case req.Group == "" || tooLongName(req.Group):
 		answer(kerr.InvalidGroupID)
 	case !anyValid:
 		answer(nil)

@@ -3,6 +3,7 @@ package group
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -260,6 +261,37 @@ func TestFailedAppendIsTranslated(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Names that newer requests can carry and records can't are refused; they must not reach the encoder, which panics.
+func TestOverlongNamesAreRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t, &memlog.Log{}, nil)
+		defer s.Close()
+		electAll(s)
+		long := strings.Repeat("x", 1<<15)
+		join := func(change func(*kmsg.JoinGroupRequest)) kmsg.Request {
+			r := everyRequest()[0].(*kmsg.JoinGroupRequest)
+			r.Version, r.MemberID = 9, ""
+			change(r)
+			return r
+		}
+		commit := everyRequest()[4].(*kmsg.OffsetCommitRequest)
+		commit.Version, commit.Group = 9, long
+		consumer := everyRequest()[11].(*kmsg.ConsumerGroupHeartbeatRequest)
+		consumer.Version, consumer.MemberID = 1, long
+		for i, req := range []kmsg.Request{
+			join(func(r *kmsg.JoinGroupRequest) { r.Group = long }),
+			join(func(r *kmsg.JoinGroupRequest) { r.InstanceID = &long }),
+			join(func(r *kmsg.JoinGroupRequest) { r.ProtocolType = long }),
+			join(func(r *kmsg.JoinGroupRequest) { r.Protocols[0].Name = long }),
+			commit, consumer,
+		} {
+			if code := codesOf(ask[kmsg.Response](t, s, req))[0]; code == 0 {
+				t.Errorf("request %d is accepted", i)
+			}
+		}
+	})
 }
 
 func TestUnknownTopicsAreRefused(t *testing.T) {
