@@ -82,6 +82,7 @@ func (s *shard) deleteGroup(groupID string) error {
 	if !s.isEmpty(groupID) {
 		return kerr.NonEmptyGroup
 	}
+	s.divisible = true // what is left of a group whose deletion fails half-way can be deleted again
 	s.deleteAllOffsets(groupID)
 	s.writeGroupTombstones(groupID)
 	return nil

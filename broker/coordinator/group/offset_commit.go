@@ -70,6 +70,7 @@ func (s *shard) commit(req *kmsg.OffsetCommitRequest, topics []commitTopic) erro
 			s.expectHeartbeat(g, m) // a commit is a sign of life
 		}
 	}
+	s.divisible = true // each partition's offset stands for itself
 	now, expire := s.now.UnixMilli(), noExpireTimestamp
 	if req.RetentionTimeMillis >= 0 && req.Version >= 2 && req.Version <= 4 {
 		expire = now + req.RetentionTimeMillis
@@ -89,7 +90,7 @@ func (s *shard) commit(req *kmsg.OffsetCommitRequest, topics []commitTopic) erro
 }
 
 func (s *shard) commitPartition(req *kmsg.OffsetCommitRequest, t *commitTopic, p *commitPartition, now, expire int64) int16 {
-	if len(p.metadata) > s.cfg.OffsetMetadataMaxBytes {
+	if len(p.metadata) > s.cfg.OffsetMetadataMaxBytes || expire != noExpireTimestamp && tooLongName(p.metadata) {
 		return kerr.OffsetMetadataTooLarge.Code
 	}
 	o := committed{

@@ -20,6 +20,7 @@ func (s *shard) deleteOffsets(req *kmsg.OffsetDeleteRequest, partitionCode func(
 	} else {
 		isSubscribed = g.isSubscribed
 	}
+	s.divisible = true
 	topics := make([]kmsg.OffsetDeleteResponseTopic, 0, len(req.Topics))
 	for _, t := range req.Topics {
 		rt := kmsg.NewOffsetDeleteResponseTopic()
@@ -68,6 +69,7 @@ func (s *shard) deleteAllOffsets(groupID string) {
 
 // topicsDeleted drops what groups have committed for topics that are gone.
 func (s *shard) topicsDeleted(names map[string]bool) {
+	s.divisible = true
 	for _, groupID := range slices.Sorted(maps.Keys(s.offsets.groups)) {
 		offsets := s.offsets.groups[groupID]
 		for _, topic := range slices.Sorted(maps.Keys(offsets)) {

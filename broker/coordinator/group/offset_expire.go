@@ -7,6 +7,7 @@ import (
 
 // cleanup looks for offsets that have outlived offsets.retention.minutes, and for groups that have nothing left (KIP-211).
 func (s *shard) cleanup() {
+	s.divisible = true
 	for _, groupID := range slices.Sorted(maps.Keys(s.groups)) {
 		g := s.groups[groupID]
 		s.cleanupGroup(groupID, g.isSubscribed, g.expirySince())

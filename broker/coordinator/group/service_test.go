@@ -294,6 +294,30 @@ func TestOverlongNamesAreRefused(t *testing.T) {
 	})
 }
 
+// A commit that one batch can't hold is appended in several.
+func TestLargeCommitIsDivided(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &memlog.Log{MaxBatch: 300}
+		s := newTestService(t, log, nil)
+		defer s.Close()
+		electAll(s)
+		commit := everyRequest()[4].(*kmsg.OffsetCommitRequest)
+		commit.Version = 9
+		for range 20 {
+			commit.Topics[0].Partitions = append(commit.Topics[0].Partitions, commit.Topics[0].Partitions[0])
+		}
+		before := log.Appends()
+		for _, code := range codesOf(ask[kmsg.Response](t, s, commit)) {
+			if code != 0 {
+				t.Fatal(codeName(code))
+			}
+		}
+		if n := log.Appends() - before; n < 3 {
+			t.Errorf("%d appends", n)
+		}
+	})
+}
+
 func TestUnknownTopicsAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestService(t, &memlog.Log{}, nil)
