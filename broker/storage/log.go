@@ -236,6 +236,9 @@ func (l *Log) fail(err error) error {
 	if errors.As(err, &offline) {
 		return err
 	}
+	if l.gone.Load() { // its files went from under whoever still worked on them: compaction of a log that is being deleted
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
 	f := &OfflineError{Dir: l.ParentDir(), Err: err}
 	if !l.failure.CompareAndSwap(nil, f) {
 		return l.failure.Load()

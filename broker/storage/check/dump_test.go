@@ -18,6 +18,7 @@ func dumpWords(t *testing.T, words []string) DumpOptions {
 	decoders := map[string]Decoder{
 		"--offsets-decoder": OffsetsDecoder, "--transaction-log-decoder": TransactionLogDecoder,
 		"--share-group-state-decoder": ShareGroupStateDecoder, "--cluster-metadata-decoder": ClusterMetadataDecoder,
+		"--remote-log-metadata-decoder": RemoteLogMetadataDecoder,
 	}
 	for i := 0; i < len(words); i++ {
 		switch words[i] {

@@ -238,6 +238,10 @@ func (c *Cleaner) clean(ctx context.Context, found candidate, nowMs int64) (Resu
 	began := time.Now()
 	l := found.log
 	p := &pass{cfg: &c.cfg, candidate: found, nowMs: nowMs, throttle: &c.throttle}
+	p.alive = func() bool {
+		current, ok := c.manager.Log(l.TopicPartition())
+		return ok && current == l
+	}
 	end, err := p.run(ctx)
 	if err != nil {
 		return Result{}, fmt.Errorf("compact %s: %w", l.TopicPartition(), err)

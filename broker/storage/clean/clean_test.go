@@ -3,12 +3,14 @@ package clean
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/kgo-project/kgo/broker/batch"
 	"github.com/kgo-project/kgo/broker/storage"
 	"github.com/kgo-project/kgo/broker/vfs"
+	"github.com/kgo-project/kgo/broker/vfs/errorfs"
 )
 
 func expect(t *testing.T, b *bench, want string) {
@@ -347,5 +349,57 @@ func TestDamagedLogIsUncleanableAndLeftAsItWas(t *testing.T) {
 		if len(name) > 8 && name[len(name)-8:] == ".cleaned" {
 			t.Errorf("%s was left behind", name)
 		}
+	}
+}
+
+// A topic that is deleted while it is compacted, before any of the I/O operations: the compaction ends, and the directory stays online.
+func TestDeletionDuringCompaction(t *testing.T) {
+	for i := int64(1); ; i++ {
+		var count atomic.Int64
+		var armed atomic.Bool
+		var b *bench
+		done := make(chan error, 1)
+		inject := errorfs.InjectorFunc(func(errorfs.Op, string) error {
+			if armed.Load() && count.Add(1) == i {
+				armed.Store(false)
+				go func() { done <- b.manager.Delete(testTP) }()
+				select { // the deletion overtakes the operation, unless that holds a lock which it needs
+				case err := <-done:
+					done <- err
+				case <-time.After(5 * time.Millisecond):
+				}
+			}
+			return nil
+		})
+		b = newBench(t, errorfs.Wrap(vfs.NewMem(), inject), "data", testLogConfig(), nil)
+		b.put("a=1")
+		b.putAs(func(b *batch.Builder) { b.SetProducer(1, 0, 0); b.SetTransactional() }, batch.None, "a=no")
+		b.endTxn(1, 0, false)
+		b.roll()
+		b.put("a=2")
+		b.roll()
+		if err := b.log.Flush(b.log.LogEndOffset()); err != nil { // nothing is written in the background any more
+			t.Fatal(err)
+		}
+		armed.Store(true)
+		_, err := b.cleaner.CleanNow(t.Context(), b.log, b.nowMs)
+		if armed.Swap(false) {
+			if i < 20 {
+				t.Fatalf("only %d operations", i)
+			}
+			return
+		}
+		if err != nil && !errors.Is(err, storage.ErrClosed) {
+			t.Fatalf("deleted at operation %d: %v", i, err)
+		}
+		if err := <-done; err != nil {
+			t.Fatalf("deleted at operation %d: %v", i, err)
+		}
+		for _, d := range b.manager.Dirs() {
+			if d.Err != nil {
+				t.Fatalf("deleted at operation %d: the directory went offline: %v", i, d.Err)
+			}
+		}
+		b.close()
 	}
 }

@@ -17,6 +17,7 @@ type pass struct {
 	candidate candidate
 	nowMs     int64
 	throttle  *throttle
+	alive     func() bool // false once the log is being deleted or moved
 	scanner   scanner
 	all       []*storage.Segment
 	out       []byte
@@ -128,6 +129,9 @@ func (p *pass) indexBatch(reader *batch.Reader, txns *txnTracker, b batch.Batch)
 // rewrite replaces a group of neighbouring segments by one with what is left of them.
 func (p *pass) rewrite(ctx context.Context, f *filter, group []*storage.Segment) (err error) {
 	l := p.candidate.log
+	if !p.alive() {
+		return storage.ErrClosed
+	}
 	w, err := l.NewCleanedSegment(group[0].BaseOffset())
 	if err != nil {
 		return err
