@@ -70,13 +70,22 @@ func countProduced(req *kmsg.ProduceRequest) (n int) {
 
 // refusesProduce returns the error that the whole request gets.
 func (d *Data) refusesProduce(r *wire.Request, req *kmsg.ProduceRequest) error {
-	if !replica.Acks(req.Acks).Valid() {
-		return kerr.InvalidRequiredAcks
+	if id := req.TransactionID; id == nil && !hasTransactional(req) || id != nil && d.allowed(r, opWrite, resourceTransactionalID, *id) {
+		return nil
 	}
-	if id := req.TransactionID; id != nil && !d.allowed(r, opWrite, resourceTransactionalID, *id) {
-		return kerr.TransactionalIDAuthorizationFailed
+	return kerr.TransactionalIDAuthorizationFailed
+}
+
+// hasTransactional reports whether any batch is part of a transaction, which only a request that names the transaction may carry.
+func hasTransactional(req *kmsg.ProduceRequest) bool {
+	for i := range req.Topics {
+		for k := range req.Topics[i].Partitions {
+			if b, _, err := batch.Next(req.Topics[i].Partitions[k].Records); err == nil && b.IsTransactional() {
+				return true
+			}
+		}
 	}
-	return nil
+	return false
 }
 
 // producedTopic returns the name of a topic that is to be written, or why it can't be.
@@ -108,7 +117,7 @@ func checkProduced(records []byte, version int16) error {
 	case errors.Is(err, batch.ErrLegacy):
 		return fmt.Errorf("%w: produce requests of version %d carry record batches of format 2 only", kerr.InvalidRecord, version)
 	case errors.Is(err, batch.ErrTruncated):
-		return fmt.Errorf("%w: %w", kerr.CorruptMessage, err)
+		return fmt.Errorf("%w: %w", kerr.InvalidRecord, err)
 	case err != nil:
 		return err
 	case len(rest) > 0:

@@ -21,6 +21,9 @@ package api
 
 import (
 	"encoding/binary"
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/replica"
@@ -50,6 +53,12 @@ const (
 	fetchRowBytes      = 80  // about what a row takes without records
 	fetchEnvelopeBytes = 128 // and what is around the rows
 )
+
+// unknown reports whether the row is about something that isn't here, or not for this client: Apache Kafka gives such rows an empty list of
+// aborted transactions, where other errors have null.
+func (r *fetchRow) unknown() bool {
+	return errors.Is(r.Err, kerr.UnknownTopicOrPartition) || errors.Is(r.Err, kerr.UnknownTopicID) || errors.Is(r.Err, kerr.TopicAuthorizationFailed)
+}
 
 // encodeFetch builds the body of a response. The payload takes the rows' records over.
 func encodeFetch(version int16, sessionID int32, rows []fetchRow, leaders []endpoint) wire.Payload {
@@ -124,7 +133,7 @@ func (e *fetchEncoder) row(r *fetchRow) {
 }
 
 func (e *fetchEncoder) aborted(r *fetchRow) {
-	if r.AbortedTransactions == nil {
+	if r.AbortedTransactions == nil && !r.unknown() {
 		e.nullArray()
 		return
 	}

@@ -10,6 +10,8 @@ package api
 //   - A partition named twice gets INVALID_REQUEST.
 
 import (
+	"errors"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -17,6 +19,9 @@ import (
 	"github.com/kgo-project/kgo/broker/replica"
 	"github.com/kgo-project/kgo/broker/wire"
 )
+
+// answered marks a partition that has its row.
+const answered = -1
 
 // ListOffsets handles API key 2.
 func (d *Data) ListOffsets(r *wire.Request) {
@@ -51,16 +56,24 @@ func (d *Data) ListOffsets(r *wire.Request) {
 			case !timestampKnown(p.Timestamp, r.Version):
 				err = kerr.UnsupportedVersion
 			}
+			if seen[q.TopicPartition] == answered {
+				continue // named twice, and told so once
+			}
 			row.Partitions = append(row.Partitions, d.listOffset(q, int(p.MaxNumOffsets), r.Version, err))
+			if errors.Is(err, kerr.InvalidRequest) {
+				seen[q.TopicPartition] = answered
+			}
 		}
 		resp.Topics = append(resp.Topics, row)
 	}
 	r.Respond(resp)
 }
 
-// timestampKnown reports whether a version has this special timestamp. Other negative ones are taken as times before 1970.
+// timestampKnown reports whether a version has this special timestamp: every negative one is, or will be.
 func timestampKnown(timestamp int64, version int16) bool {
 	switch timestamp {
+	case replica.TimestampLatest, replica.TimestampEarliest:
+		return true
 	case replica.TimestampMax:
 		return version >= 7
 	case replica.TimestampEarliestLocal:
@@ -70,7 +83,7 @@ func timestampKnown(timestamp int64, version int16) bool {
 	case replica.TimestampEarliestPendingUpload:
 		return version >= 11
 	default:
-		return true
+		return timestamp >= 0
 	}
 }
 

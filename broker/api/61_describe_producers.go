@@ -35,6 +35,9 @@ func (d *Data) DescribeProducers(r *wire.Request) {
 func (d *Data) describeProducers(tp ident.TopicPartition, row *kmsg.DescribeProducersResponseTopicPartition) {
 	producers, err := d.Replica.ActiveProducers(tp)
 	row.ErrorCode = wire.ErrorCode(err)
+	if err != nil && d.Metadata.Current().Topic(tp.Topic) == nil {
+		row.ErrorMessage = wire.ErrorMessage(err)
+	}
 	for _, p := range producers {
 		out := kmsg.NewDescribeProducersResponseTopicPartitionActiveProducer()
 		out.ProducerID, out.ProducerEpoch, out.LastSequence, out.LastTimestamp = p.ProducerID, int32(p.ProducerEpoch), p.LastSequence, p.LastTimestamp

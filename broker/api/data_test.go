@@ -263,7 +263,7 @@ func TestProduceErrors(t *testing.T) {
 		{"acks 2", 2, 9, good, 0, kerr.InvalidRequiredAcks},
 		{"unknown partition", -1, 9, good, 7, kerr.UnknownTopicOrPartition},
 		{"wrong checksum", -1, 9, bad, 0, kerr.CorruptMessage},
-		{"cut", -1, 9, good[:40], 0, kerr.CorruptMessage},
+		{"cut", -1, 9, good[:40], 0, kerr.InvalidRecord},
 		{"nothing", -1, 9, nil, 0, kerr.InvalidRecord},
 		{"two batches", -1, 9, append(append([]byte(nil), good...), good...), 0, kerr.InvalidRecord},
 		{"old format in a new request", -1, 9, encoded(t, 0, "x"), 0, kerr.InvalidRecord},

@@ -105,12 +105,12 @@ func (m *Manager) deleteRecords(in *DeleteRecordsPartition, op *delayedDelete, i
 	if in.Err != nil {
 		return noOffset, false, w, in.Err
 	}
-	if IsInternal(in.TopicPartition.Topic) {
-		return noOffset, false, w, &refusal{kerr.InvalidTopicException, "Cannot delete records of internal topic " + in.TopicPartition.Topic}
-	}
 	p, err := m.Partition(in.TopicPartition)
 	if err != nil {
 		return noOffset, false, w, err
+	}
+	if IsInternal(in.TopicPartition.Topic) {
+		return noOffset, false, w, &refusal{kerr.InvalidTopicException, "Cannot delete records of internal topic " + in.TopicPartition.Topic}
 	}
 	return p.deleteRecords(in.BeforeOffset, op, index)
 }

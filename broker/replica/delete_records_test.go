@@ -46,6 +46,7 @@ func TestDeleteRecordsErrors(t *testing.T) {
 	f.topic("t", 1, 1)
 	f.topic("slow", 1, 1, 2)
 	f.topic("compacted", 1, 1)
+	f.topic(GroupOffsetsTopic, 1, 1)
 	compact := "compact"
 	f.apply(&record.ConfigRecord{ResourceType: 2, ResourceName: "compacted", Name: "cleanup.policy", Value: &compact})
 	f.mustProduce("t", 0, 5)

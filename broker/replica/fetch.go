@@ -172,6 +172,9 @@ func (p *Partition) read(params *FetchParams, fp *FetchPartition, out *FetchResu
 	if params.fromFollower() && fp.HighWatermark < b.highWatermark {
 		state.immediate = true // KIP-1166: it needn't wait to learn of it
 	}
+	if params.bound() == boundLastStable {
+		out.AbortedTransactions = []storage.AbortedTxn{} // asked for, and none so far
+	}
 	err = p.readRecords(log, params, fp, out, maxBytes, state.bound, minOneBatch)
 	if active := log.ActiveSegmentBaseOffset(); out.Records != nil && out.Records.SegmentBaseOffset() < active && active < state.bound {
 		state.immediate = true // a read ends with its segment, so waiting brings no more
@@ -193,10 +196,12 @@ func (p *Partition) readRecords(log *storage.Log, params *FetchParams, fp *Fetch
 		return nil
 	}
 	if params.bound() == boundLastStable {
-		if out.AbortedTransactions, err = log.AbortedTransactions(fp.FetchOffset, upTo); err != nil {
+		aborted, err := log.AbortedTransactions(fp.FetchOffset, upTo)
+		if err != nil {
 			records.Release()
 			return fmt.Errorf("aborted transactions of %s from %d: %w", p.tp, fp.FetchOffset, err)
 		}
+		out.AbortedTransactions = append(out.AbortedTransactions, aborted...)
 	}
 	out.Records = records
 	return nil
@@ -233,7 +238,7 @@ func (p *Partition) noteFollower(params *FetchParams, fp *FetchPartition, fresh 
 	defer p.mu.Unlock()
 	fx, ok := p.mu.machine.fetched(params.ReplicaID, fp.FetchOffset, fp.LogStartOffset, params.ReplicaEpoch, p.manager.eligible, time.Now())
 	if !ok {
-		return wakeups{}, fmt.Errorf("%w: broker %d is no replica of %s", kerr.UnknownTopicOrPartition, params.ReplicaID, p.tp)
+		return wakeups{}, fmt.Errorf("%w: broker %d is no replica of %s", kerr.NotLeaderForPartition, params.ReplicaID, p.tp)
 	}
 	return p.settleLocked(fx), nil
 }

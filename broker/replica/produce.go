@@ -50,6 +50,9 @@ func (m *Manager) produceOne(req *ProduceRequest, i int, out *ProduceResult) (*P
 	if err == nil && !req.Internal && !req.AllowInternal && IsInternal(in.TopicPartition.Topic) {
 		err = internalTopicError(in.TopicPartition.Topic)
 	}
+	if err == nil && !req.Acks.Valid() {
+		err = kerr.InvalidRequiredAcks
+	}
 	if err != nil {
 		out.Leader = m.hint(in.TopicPartition, nil, err)
 		out.Err = err
@@ -77,7 +80,7 @@ func (r *ProduceResult) fail(err error) { r.Err = err }
 func (r *ProduceResult) refused(err error, p *Partition) {
 	r.Err = err
 	var invalid *storage.ValidationError
-	if errors.As(err, &invalid) {
+	if errors.As(err, &invalid) && len(invalid.Records) > 0 {
 		r.RecordErrors = invalid.Records
 		if log := p.log.Load(); log != nil {
 			r.LogStartOffset = log.LogStartOffset()

@@ -65,9 +65,6 @@ func (l *Log) appendLeaderLocked(p *prepared, leaderEpoch int32, cfg *LogConfig,
 				FirstOffset: duplicate.firstOffset(), LastOffset: duplicate.lastOffset, LogAppendTime: duplicate.timestamp,
 				LogStartOffset: l.logStartOffset.Load(), MaxTimestamp: batch.NoTimestamp, OffsetOfMaxTimestamp: -1, Duplicate: true,
 			}
-			if cfg.TimestampType != batch.LogAppendTime {
-				info.LogAppendTime = batch.NoTimestamp
-			}
 			return nil
 		}
 		b.batch.SetBaseOffset(next)

@@ -24,7 +24,7 @@ func (v *validator) recordErrors(b batch.Batch) error {
 		rec := r.Record()
 		switch {
 		case v.cfg.Compact && rec.Key == nil:
-			bad = append(bad, RecordError{i, fmt.Sprintf("Compacted topic cannot accept message without key in topic partition %s.", v.log.tp)})
+			bad = append(bad, RecordError{i, fmt.Sprintf("Compacted topic cannot accept message without key in topic partition %s", v.log.tp)})
 		case v.cfg.TimestampType == batch.CreateTime && v.timestampInvalid(rec.Timestamp):
 			byTimestamp = true
 			bad = append(bad, RecordError{i, fmt.Sprintf("Timestamp %d of message with offset %d is out of range. The timestamp should be within [%d, %d]",
