@@ -27,8 +27,11 @@ lint: ## golangci-lint
 cross: ## every platform kgo is released for
 	@for p in $(PLATFORMS); do echo "build $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -trimpath -o /dev/null ./cmd/kgo || exit 1; done
 
-interop: build ## real clients against kgo: KGO_PYTHON names a python with confluent-kafka and kafka-python, KAFKA_LAB_CMD a launcher of Apache Kafka
-	$(GO) test -tags interop -count=1 -v -run Interop ./broker/brokertest/... ./commands/... ./broker/storage/... ./broker/quorum/...
+INTEROP_FILES := $(shell grep -rl --include='*_test.go' '^//go:build interop' .)
+INTEROP_TESTS := $(shell grep -ho '^func Test[A-Za-z0-9_]*' $(INTEROP_FILES) /dev/null | sed 's/func //' | sort -u | paste -sd'|' -)
+
+interop: build ## real clients and tools beside kgo: KGO_PYTHON names a python with confluent-kafka and kafka-python, KAFKA_LAB_CMD a launcher of Apache Kafka
+	$(GO) test -tags interop -count=1 -timeout 30m -v -run '^($(INTEROP_TESTS))$$' $(sort $(dir $(INTEROP_FILES)))
 
 demo: build ## starts a cluster, creates a topic, produces, consumes, shows LAG, stops
 	@./testdata/demo.sh $(BIN)
