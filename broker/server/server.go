@@ -129,7 +129,9 @@ func (s *Server) startBroker(ctx context.Context) error {
 		ReplicaLagTimeMax: cfg.Replica.LagTimeMax, CheckpointInterval: cfg.Replica.HWCheckpointInterval, FetchSessionSlots: cfg.Replica.FetchSessions,
 		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, Leadership: (*leaderships)(s), Fetcher: s.newFetchers(), Logger: s.opts.Loggers.Logger("kafka.cluster"),
 	})
-	s.groups = group.NewService(groupConfig(cfg, s.opts.Loggers.Logger("kafka.coordinator.group")), group.Dependencies{
+	groups := groupConfig(cfg, s.opts.Loggers.Logger("kafka.coordinator.group"))
+	groups.GroupConfig = func(id string) map[string]string { return s.store.Current().Config(metadata.ConfigGroup, id) }
+	s.groups = group.NewService(groups, group.Dependencies{
 		Writer: s.replicas, Loader: &logLoader{replicas: s.replicas, readBytes: cfg.Groups.LoadBufferBytes}, Topics: imageTopics{s.store},
 	})
 	s.handlers = api.NewHandlers(api.Deps{

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/kgo-project/kgo/broker/batch"
@@ -39,6 +40,9 @@ type Config struct {
 	ConsumerAssignors          []string      // group.consumer.assignors; the first is the default
 	ConsumerAssignmentInterval time.Duration // group.consumer.assignment.interval.ms
 
+	// GroupConfig is the group's own configuration (resource type GROUP), by key; nil when groups have none.
+	GroupConfig func(groupID string) map[string]string
+
 	// NewID makes the random part of member ids. nil means random UUIDs.
 	NewID  func() string
 	Logger *slog.Logger // nil discards
@@ -64,6 +68,30 @@ func DefaultConfig() Config {
 		ConsumerAssignors:             []string{"uniform", "range"},
 		ConsumerAssignmentInterval:    time.Second,
 	}
+}
+
+// consumerDuration is a setting of a consumer group: its own if it has one, else the broker's. Own values have been checked when they were set.
+func (c *Config) consumerDuration(groupID, key string, otherwise time.Duration) time.Duration {
+	if c.GroupConfig == nil {
+		return otherwise
+	}
+	ms, err := strconv.ParseInt(c.GroupConfig(groupID)[key], 10, 64)
+	if err != nil {
+		return otherwise
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
+func (c *Config) consumerSession(groupID string) time.Duration {
+	return c.consumerDuration(groupID, "consumer.session.timeout.ms", c.ConsumerSessionTimeout)
+}
+
+func (c *Config) consumerHeartbeat(groupID string) time.Duration {
+	return c.consumerDuration(groupID, "consumer.heartbeat.interval.ms", c.ConsumerHeartbeatInterval)
+}
+
+func (c *Config) consumerAssignment(groupID string) time.Duration {
+	return c.consumerDuration(groupID, "consumer.assignment.interval.ms", c.ConsumerAssignmentInterval)
 }
 
 // randomUUID is a version 4 UUID in the form of Java's UUID.toString, which member ids end in.

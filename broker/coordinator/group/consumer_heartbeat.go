@@ -95,7 +95,7 @@ func (s *shard) consumerHeartbeat(ctx RequestContext, req *kmsg.ConsumerGroupHea
 	m := s.reconcile(g, req)
 	s.expectConsumer(g, m.memberID)
 	resp.MemberID, resp.MemberEpoch = &m.memberID, m.memberEpoch
-	resp.HeartbeatIntervalMillis = int32(s.cfg.ConsumerHeartbeatInterval.Milliseconds())
+	resp.HeartbeatIntervalMillis = int32(s.cfg.consumerHeartbeat(g.groupID).Milliseconds())
 	full := req.MemberEpoch == joinEpoch ||
 		req.RebalanceTimeoutMillis != -1 && (req.SubscribedTopicNames != nil || req.SubscribedTopicRegex != nil) && req.Topics != nil
 	if full || !before.assigned.samePartitions(m.assigned) {

@@ -50,7 +50,7 @@ func (s *shard) cancelConsumer(groupID, memberID string) {
 
 // expectConsumer starts the member's session anew.
 func (s *shard) expectConsumer(g *consumerGroup, memberID string) {
-	s.timers.Schedule(timerKey{timerSession, g.groupID, memberID}, s.now.Add(s.cfg.ConsumerSessionTimeout))
+	s.timers.Schedule(timerKey{timerSession, g.groupID, memberID}, s.now.Add(s.cfg.consumerSession(g.groupID)))
 }
 
 // expireConsumer is a consumer group's timer.

@@ -127,7 +127,7 @@ func (s *shard) updateTarget(g *consumerGroup) {
 	if g.groupEpoch <= g.assignmentEpoch {
 		return
 	}
-	if g.assignmentTimestamp > 0 && s.now.UnixMilli()-g.assignmentTimestamp < s.cfg.ConsumerAssignmentInterval.Milliseconds() {
+	if g.assignmentTimestamp > 0 && s.now.UnixMilli()-g.assignmentTimestamp < s.cfg.consumerAssignment(g.groupID).Milliseconds() {
 		return
 	}
 	a := s.preferredAssignor(g)

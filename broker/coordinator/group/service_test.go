@@ -318,6 +318,28 @@ func TestLargeCommitIsDivided(t *testing.T) {
 	})
 }
 
+func TestGroupsHaveSettingsOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t, &memlog.Log{}, func(c *Config) {
+			c.GroupConfig = func(group string) map[string]string {
+				return map[string]string{"consumer.session.timeout.ms": "50000", "consumer.heartbeat.interval.ms": "7000"}
+			}
+		})
+		defer s.Close()
+		electAll(s)
+		req := everyRequest()[11].(*kmsg.ConsumerGroupHeartbeatRequest)
+		req.Version = 1
+		if r := ask[*kmsg.ConsumerGroupHeartbeatResponse](t, s, req); r.HeartbeatIntervalMillis != 7000 {
+			t.Errorf("heartbeat interval %d", r.HeartbeatIntervalMillis)
+		}
+		time.Sleep(48 * time.Second)
+		req.MemberEpoch = 2
+		if r := ask[*kmsg.ConsumerGroupHeartbeatResponse](t, s, req); r.ErrorCode != 0 {
+			t.Errorf("within the group's own session timeout: %s", codeName(r.ErrorCode))
+		}
+	})
+}
+
 func TestUnknownTopicsAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestService(t, &memlog.Log{}, nil)
