@@ -52,7 +52,7 @@ var featuresSpec = &opt.Spec{
 			{Name: "release-version", Arg: opt.Required, Meta: "RELEASE_VERSION", Desc: "The release version to use for the corresponding feature mapping. The minimum is 3.3-IV3; the default is 4.3-IV0"},
 		}},
 		{Name: "feature-dependencies", Desc: "Look up dependencies for a given feature version. If the feature is not known or the version not yet defined, an error is thrown. Multiple features can be specified.", Options: []opt.Option{
-			{Name: "feature", Arg: opt.Required, Meta: "FEATURE", Repeat: true, Must: true, Desc: "The feature and its version: feature=level."},
+			{Name: "feature", Arg: opt.Required, Meta: "FEATURE", Repeat: true, Must: true, Desc: "The feature and version to look up dependencies for, in feature=version format. For example: `metadata.version=5`."},
 		}},
 	},
 }

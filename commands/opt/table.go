@@ -85,9 +85,18 @@ func writeRows(w io.Writer, head string, rows []tableRow) error {
 	}
 	leftWidth = min(leftWidth, leftLimit)
 	rightWidth = min(rightWidth, tableWidth-columnGap-leftWidth)
-	b := bufio.NewWriter(w)
+	// The columns are as wide as what stands in them after wrapping.
+	wrapped := make([][2][]string, 0, len(rows))
+	leftLimited, rightLimited := leftWidth, rightWidth
+	leftWidth, rightWidth = 0, 0
 	for _, r := range rows {
-		left, right := pieces(r.left, leftWidth), pieces(r.right, rightWidth)
+		left, right := pieces(r.left, leftLimited), pieces(r.right, rightLimited)
+		wrapped = append(wrapped, [2][]string{left, right})
+		leftWidth, rightWidth = max(leftWidth, longest(left)), max(rightWidth, longest(right))
+	}
+	b := bufio.NewWriter(w)
+	for _, r := range wrapped {
+		left, right := r[0], r[1]
 		for i := range max(len(left), len(right)) {
 			pad(b, left, i, leftWidth)
 			b.WriteString("  ")
@@ -127,4 +136,12 @@ func pieces(text string, width int) []string {
 		}
 	}
 	return out
+}
+
+func longest(lines []string) int {
+	n := 0
+	for _, l := range lines {
+		n = max(n, len(l))
+	}
+	return n
 }

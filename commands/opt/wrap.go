@@ -7,6 +7,7 @@ import "strings"
 const (
 	opening  = "([{$'"
 	terminal = "!\"%),.:;?]}"
+	symbols  = "#&*+/<=>@\\^_`|~"
 	joining  = "!\"$%'),.:;?]} \n" // never begins a line after a terminal
 )
 
@@ -24,8 +25,15 @@ func breakBefore(s string, i int) bool {
 		if next == '-' || next == '$' || next == '\'' {
 			return false
 		}
+		if i >= 2 && strings.IndexByte(terminal, s[i-2]) >= 0 { // a sign, not a hyphen
+			return false
+		}
 		return !isDigit(next) || (i >= 2 && s[i-2] != ' ')
+	case isDigit(prev) && strings.IndexByte(symbols, next) >= 0:
+		return startsNumber(s, i-1)
 	case strings.IndexByte(opening, prev) >= 0:
+		return false
+	case prev == '"' && (i < 2 || s[i-2] == ' '): // an opening quote
 		return false
 	case strings.IndexByte(terminal, prev) >= 0:
 		if (prev == '.' || prev == ',') && isDigit(next) && i >= 2 && isDigit(s[i-2]) {
@@ -52,4 +60,15 @@ func words(s string) []string {
 		out = append(out, s[start:])
 	}
 	return out
+}
+
+// startsNumber reports whether the digits that end at s[i] are a number of their own rather than the end of a word.
+func startsNumber(s string, i int) bool {
+	for i >= 0 && (isDigit(s[i]) || (s[i] == '.' || s[i] == ',') && i > 0 && isDigit(s[i-1])) {
+		i--
+	}
+	if i > 0 && s[i] == '-' {
+		i--
+	}
+	return i < 0 || s[i] == ' ' || strings.IndexByte(terminal, s[i]) >= 0
 }
