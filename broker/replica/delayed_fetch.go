@@ -119,6 +119,7 @@ type delayedFetch struct {
 	partitions []FetchPartition
 	done       func([]FetchResult)
 	timer      *time.Timer
+	results    []FetchResult // finish's; before, they held what was too little
 	waiters    []fetchWaiter // one for each partition
 	finished   atomic.Bool
 
@@ -141,6 +142,7 @@ func (op *delayedFetch) start(results []FetchResult, reads []readState) {
 		op.mu.total += op.mu.available[i]
 	}
 	ReleaseAll(results)
+	op.results = results
 	op.timer = time.AfterFunc(op.params.MaxWait, op.complete)
 	for i := range op.waiters {
 		w := &op.waiters[i]
@@ -170,7 +172,7 @@ func (op *delayedFetch) woken(w *fetchWaiter) {
 	for !op.finished.Load() {
 		p := &op.partitions[w.index]
 		var result FetchResult
-		state := op.manager.read(&op.params, p, &result, p.MaxBytes, true, false)
+		state := op.manager.read(&op.params, p, &result, p.MaxBytes, true, false, &wakeups{}) // not fresh: wakes nobody
 		size := result.size()
 		release(&result.Records)
 		if state.immediate || result.Err != nil || op.add(w.index, size) {
@@ -224,7 +226,6 @@ func (op *delayedFetch) finish() {
 			w.partition.unwatch(w)
 		}
 	}
-	results := make([]FetchResult, len(op.partitions))
-	op.manager.readAll(&op.params, op.partitions, results, nil, false)
-	op.done(results)
+	op.manager.readAll(&op.params, op.partitions, op.results, nil, false)
+	op.done(op.results)
 }

@@ -50,7 +50,6 @@ type readState struct {
 	bound         int64 // where the bound was
 	highWatermark int64
 	immediate     bool // the client must hear of this at once
-	wakeups       wakeups
 }
 
 // readSummary is what reading several partitions came to.
@@ -68,7 +67,7 @@ func (m *Manager) readAll(params *FetchParams, partitions []FetchPartition, resu
 	minOneBatch := !params.HardMaxBytes
 	for i := range partitions {
 		p := &partitions[i]
-		state := m.read(params, p, &results[i], min(p.MaxBytes, limit), minOneBatch, fresh)
+		state := m.read(params, p, &results[i], min(p.MaxBytes, limit), minOneBatch, fresh, &sum.wakeups)
 		size := results[i].size()
 		if size > 0 {
 			minOneBatch = false // one partition's first batch may exceed the limits, not every partition's
@@ -76,7 +75,6 @@ func (m *Manager) readAll(params *FetchParams, partitions []FetchPartition, resu
 		limit = max(0, limit-size)
 		sum.size += size
 		sum.immediate = sum.immediate || state.immediate || results[i].Err != nil
-		sum.wakeups.add(state.wakeups)
 		if reads != nil {
 			reads[i] = state
 		}
@@ -84,8 +82,8 @@ func (m *Manager) readAll(params *FetchParams, partitions []FetchPartition, resu
 	return sum
 }
 
-// read reads one partition.
-func (m *Manager) read(params *FetchParams, fp *FetchPartition, out *FetchResult, maxBytes int, minOneBatch, fresh bool) (state readState) {
+// read reads one partition. What a follower's fetch position wakes is added to w.
+func (m *Manager) read(params *FetchParams, fp *FetchPartition, out *FetchResult, maxBytes int, minOneBatch, fresh bool, w *wakeups) (state readState) {
 	*out = FetchResult{HighWatermark: noOffset, LastStableOffset: noOffset, LogStartOffset: noOffset, PreferredReadReplica: ident.NoBroker, Leader: NoHint}
 	if fp.Err != nil {
 		out.Err = fp.Err
@@ -93,7 +91,7 @@ func (m *Manager) read(params *FetchParams, fp *FetchPartition, out *FetchResult
 	}
 	p, err := m.find(fp, fresh)
 	if err == nil {
-		state, err = p.read(params, fp, out, maxBytes, minOneBatch, fresh)
+		state, err = p.read(params, fp, out, maxBytes, minOneBatch, fresh, w)
 	}
 	if err != nil {
 		leader := m.hint(fp.TopicPartition, p, err)
@@ -125,7 +123,7 @@ func (m *Manager) find(fp *FetchPartition, fresh bool) (*Partition, error) {
 //
 // A follower is read to with the gate held: between the check of its leader epoch and the read, this replica must not become a follower itself
 // and have its log's end replaced, or the other would copy records of two histories as one.
-func (p *Partition) read(params *FetchParams, fp *FetchPartition, out *FetchResult, maxBytes int, minOneBatch, fresh bool) (state readState, err error) {
+func (p *Partition) read(params *FetchParams, fp *FetchPartition, out *FetchResult, maxBytes int, minOneBatch, fresh bool, w *wakeups) (state readState, err error) {
 	state.partition = p
 	if params.fromFollower() {
 		p.gate.RLock()
@@ -148,7 +146,9 @@ func (p *Partition) read(params *FetchParams, fp *FetchPartition, out *FetchResu
 		out.DivergingEpoch = diverging
 		state.immediate = true
 	}
-	if state.wakeups, err = p.noteFollower(params, fp, fresh && out.DivergingEpoch == nil); err != nil {
+	noted, err := p.noteFollower(params, fp, fresh && out.DivergingEpoch == nil)
+	w.add(noted)
+	if err != nil {
 		return state, err
 	}
 	p.mu.Lock()

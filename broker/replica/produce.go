@@ -75,16 +75,21 @@ func (m *Manager) produceOne(req *ProduceRequest, i int, out *ProduceResult) (*P
 // fail turns a row whose records are in the log into an error: not replicated in time, or by too few. The offset stays in it, as with Kafka.
 func (r *ProduceResult) fail(err error) { r.Err = err }
 
-// refused fills in the answer to records that were not appended. Records that the log found wrong get the log start offset and the
-// single culprits along, so that the producer knows what to drop and that nothing else was lost.
+// refused fills in the answer to records that were not appended. The log start offset goes along, so that a producer sees that nothing but its
+// records was lost, except with the errors that say nothing about the log's state (as in Apache Kafka).
 func (r *ProduceResult) refused(err error, p *Partition) {
 	r.Err = err
 	var invalid *storage.ValidationError
-	if errors.As(err, &invalid) && len(invalid.Records) > 0 {
+	if errors.As(err, &invalid) {
 		r.RecordErrors = invalid.Records
-		if log := p.log.Load(); log != nil {
-			r.LogStartOffset = log.LogStartOffset()
-		}
+	}
+	switch codeOf(err) {
+	case kerr.UnknownTopicOrPartition.Code, kerr.NotLeaderForPartition.Code, kerr.MessageTooLarge.Code,
+		kerr.RecordListTooLarge.Code, kerr.CorruptMessage.Code, kerr.KafkaStorageError.Code:
+		return
+	}
+	if log := p.log.Load(); log != nil {
+		r.LogStartOffset = log.LogStartOffset()
 	}
 }
 

@@ -13,6 +13,9 @@ type wakeups struct {
 }
 
 func (w *wakeups) add(o wakeups) {
+	if o.empty() {
+		return
+	}
 	if w.empty() {
 		*w = o
 		return
