@@ -49,6 +49,7 @@ var (
 func (f *Factory) tableTool(t *tool, run func(ctx context.Context, set *opt.Set) error) *cobra.Command {
 	spec := t.spec.With(t.extras...)
 	cmd := t.command(spec)
+	cmd.ValidArgsFunction = f.completer(spec)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return f.usage(spec, first(spec.Bare, spec.Intro))
@@ -113,6 +114,7 @@ func (f *Factory) runTool(ctx context.Context, t *tool, spec *opt.Spec, set *opt
 func (f *Factory) usageTool(t *tool, run func(ctx context.Context, set *opt.Set) error) *cobra.Command {
 	spec := t.spec.With(t.extras...)
 	cmd := t.command(spec)
+	cmd.ValidArgsFunction = f.completer(spec)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 && t.helpWhenBare {
 			return f.argsHelp([]*opt.Spec{spec})
