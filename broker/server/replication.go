@@ -40,3 +40,19 @@ func (s *Server) connectBroker(id ident.BrokerID) replica.Requester {
 		},
 	})
 }
+
+// rackAwareSelector is the one replica.selector.class that Apache Kafka ships.
+const rackAwareSelector = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
+
+// replicaSelector is what sends consumers to nearer replicas; nil: they stay with the leader.
+func (s *Server) replicaSelector() replica.ReplicaSelector {
+	switch class := s.state.config().String("replica.selector.class"); class {
+	case "":
+		return nil
+	case rackAwareSelector:
+		return replica.RackAwareSelector{}
+	default:
+		s.log.Warn("replica.selector.class is a class that only a Java virtual machine can load; consumers read from the leaders", "class", class)
+		return nil
+	}
+}

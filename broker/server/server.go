@@ -127,7 +127,7 @@ func (s *Server) startBroker(ctx context.Context) error {
 	s.replicas = replica.New(replica.Config{
 		BrokerID: s.nodeID, Storage: s.storage, Metadata: s.store, LogConfig: s.state.topicLogConfig,
 		ReplicaLagTimeMax: cfg.Replica.LagTimeMax, CheckpointInterval: cfg.Replica.HWCheckpointInterval, FetchSessionSlots: cfg.Replica.FetchSessions,
-		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, Leadership: (*leaderships)(s), Fetcher: s.newFetchers(), Logger: s.opts.Loggers.Logger("kafka.cluster"),
+		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, Leadership: (*leaderships)(s), Fetcher: s.newFetchers(), Selector: s.replicaSelector(), Logger: s.opts.Loggers.Logger("kafka.cluster"),
 	})
 	groups := groupConfig(cfg, s.opts.Loggers.Logger("kafka.coordinator.group"))
 	groups.GroupConfig = func(id string) map[string]string { return s.store.Current().Config(metadata.ConfigGroup, id) }
