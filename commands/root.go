@@ -62,6 +62,8 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newTransactionsCmd(f, nil),
 		newDelegationTokensCmd(f, nil),
 		newReassignPartitionsCmd(f, nil),
+		newVerifiableProducerCmd(f, nil),
+		newVerifiableConsumerCmd(f, nil),
 	)
 	root.SetHelpCommandGroupID(groupCluster)
 	root.SetCompletionCommandGroupID(groupCluster)
