@@ -70,13 +70,13 @@ func (o *configsOptions) describe(ctx context.Context, cl *client.Client) error 
 	if err != nil || names == nil {
 		return err
 	}
+	described, err := describeResources(ctx, cl, o.Types[0], names, o.All)
+	if err != nil {
+		return err
+	}
 	views := make([]entityView, 0, len(names))
 	for _, name := range names {
-		configs, err := resourceConfigs(ctx, cl, o.Types[0], name, o.All)
-		if err != nil {
-			return err
-		}
-		views = append(views, entityView{Type: o.Types[0], Name: name, Configs: configs})
+		views = append(views, entityView{Type: o.Types[0], Name: name, Configs: described[name]})
 	}
 	return o.Output.write(o.IO.Out, views, func(w io.Writer) error {
 		for _, v := range views {
@@ -209,34 +209,55 @@ func sourceName(s kmsg.ConfigSource) string {
 	return sourceNames[0]
 }
 
+// resourceConfigs describes one entity.
 func resourceConfigs(ctx context.Context, cl *client.Client, kind, name string, all bool) ([]configView, error) {
-	req := kmsg.NewPtrDescribeConfigsRequest()
-	req.IncludeSynonyms = true
-	r := kmsg.NewDescribeConfigsRequestResource()
-	r.ResourceType, r.ResourceName = resourceType(kind), name
-	req.Resources = append(req.Resources, r)
-	resp, err := req.RequestWith(ctx, cl)
-	if err != nil {
-		return nil, err
-	}
-	views := []configView{}
-	for _, r := range resp.Resources {
-		if err := serverError(r.ErrorCode, r.ErrorMessage); err != nil {
+	described, err := describeResources(ctx, cl, kind, []string{name}, all)
+	return described[name], err
+}
+
+// maxDescribed bounds how many entities one request asks for.
+const maxDescribed = 1000
+
+// describeResources describes entities of one kind, by name; without all only the settings made for the entity itself.
+func describeResources(ctx context.Context, cl *client.Client, kind string, names []string, all bool) (map[string][]configView, error) {
+	described := make(map[string][]configView, len(names))
+	for chunk := range slices.Chunk(names, maxDescribed) {
+		req := kmsg.NewPtrDescribeConfigsRequest()
+		req.IncludeSynonyms = true
+		for _, name := range chunk {
+			r := kmsg.NewDescribeConfigsRequestResource()
+			r.ResourceType, r.ResourceName = resourceType(kind), name
+			req.Resources = append(req.Resources, r)
+		}
+		resp, err := req.RequestWith(ctx, cl)
+		if err != nil {
 			return nil, err
 		}
-		for _, c := range r.Configs {
-			if !all && c.Source != ownSource(kind, name) && kind != "broker-loggers" {
-				continue
+		for i := range resp.Resources {
+			r := &resp.Resources[i]
+			if err := serverError(r.ErrorCode, r.ErrorMessage); err != nil {
+				return nil, err
 			}
-			v := configView{Name: c.Name, Value: c.Value, Sensitive: c.IsSensitive, Source: sourceName(c.Source), ReadOnly: c.ReadOnly, Synonyms: []configSynonym{}}
-			for _, s := range c.ConfigSynonyms {
-				v.Synonyms = append(v.Synonyms, configSynonym{sourceName(s.Source), s.Name, s.Value})
-			}
-			views = append(views, v)
+			described[r.ResourceName] = configViews(kind, r, all)
 		}
 	}
+	return described, nil
+}
+
+func configViews(kind string, r *kmsg.DescribeConfigsResponseResource, all bool) []configView {
+	views := []configView{}
+	for _, c := range r.Configs {
+		if !all && c.Source != ownSource(kind, r.ResourceName) && kind != "broker-loggers" {
+			continue
+		}
+		v := configView{Name: c.Name, Value: c.Value, Sensitive: c.IsSensitive, Source: sourceName(c.Source), ReadOnly: c.ReadOnly, Synonyms: []configSynonym{}}
+		for _, s := range c.ConfigSynonyms {
+			v.Synonyms = append(v.Synonyms, configSynonym{sourceName(s.Source), s.Name, s.Value})
+		}
+		views = append(views, v)
+	}
 	slices.SortFunc(views, func(a, b configView) int { return strings.Compare(a.Name, b.Name) })
-	return views, nil
+	return views
 }
 
 // quotas asks for the quotas of the entities; exact asks for the named ones, an absent name meaning the default.
