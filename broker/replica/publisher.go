@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -25,6 +26,7 @@ func (m *Manager) OnMetadata(delta *metadata.Delta, image *metadata.Image) {
 	}
 	var follow []func()
 	for _, change := range delta.ChangedTopics {
+		config := sync.OnceValue(func() storage.LogConfig { return m.logConfig(change.New.Name, image) })
 		for _, id := range change.Partitions {
 			tp := ident.TopicPartition{Topic: change.New.Name, Partition: id}
 			mp := change.New.Partition(id)
@@ -32,9 +34,9 @@ func (m *Manager) OnMetadata(delta *metadata.Delta, image *metadata.Image) {
 			case mp == nil || !mp.IsReplica(m.cfg.BrokerID):
 				m.remove(tp, change.New.ID)
 			case mp.Leader == m.cfg.BrokerID:
-				m.makeLeader(tp, change.New.ID, mp, image)
+				m.makeLeader(tp, change.New.ID, mp, config)
 			default:
-				follow = append(follow, func() { m.makeFollower(tp, change.New.ID, mp, image) })
+				follow = append(follow, func() { m.makeFollower(tp, change.New.ID, mp, config) })
 			}
 		}
 	}
@@ -45,8 +47,8 @@ func (m *Manager) OnMetadata(delta *metadata.Delta, image *metadata.Image) {
 }
 
 // makeLeader has this broker lead a partition.
-func (m *Manager) makeLeader(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, image *metadata.Image) {
-	p, err := m.host(tp, topicID, mp, image)
+func (m *Manager) makeLeader(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, config func() storage.LogConfig) {
+	p, err := m.host(tp, topicID, mp, config)
 	if err != nil {
 		return // host has taken note
 	}
@@ -72,8 +74,8 @@ func (m *Manager) makeLeader(tp ident.TopicPartition, topicID ident.TopicID, mp 
 }
 
 // makeFollower has this broker follow a partition's leader, if there is one.
-func (m *Manager) makeFollower(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, image *metadata.Image) {
-	p, err := m.host(tp, topicID, mp, image)
+func (m *Manager) makeFollower(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, config func() storage.LogConfig) {
+	p, err := m.host(tp, topicID, mp, config)
 	if err != nil {
 		return
 	}
@@ -102,7 +104,7 @@ func (m *Manager) resigned(p *Partition, leaderEpoch int32) {
 
 // host returns the replica of a partition, opening or making its log. A log of an earlier topic of the same name is set aside first: this
 // broker was down when that topic was deleted.
-func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, image *metadata.Image) (*Partition, error) {
+func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, config func() storage.LogConfig) (*Partition, error) {
 	m.mu.RLock()
 	p := m.mu.partitions[tp]
 	m.mu.RUnlock()
@@ -112,7 +114,7 @@ func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metad
 	if p != nil {
 		m.remove(tp, p.topicID)
 	}
-	log, err := m.openLog(tp, topicID, mp, image)
+	log, err := m.openLog(tp, topicID, mp, config)
 	if err != nil {
 		m.logger.Error("replica has no log", "partition", tp.String(), "error", err)
 		if !errors.Is(err, kerr.KafkaStorageError) {
@@ -131,14 +133,14 @@ func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metad
 	return p, nil
 }
 
-func (m *Manager) openLog(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, image *metadata.Image) (*storage.Log, error) {
+func (m *Manager) openLog(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, config func() storage.LogConfig) (*storage.Log, error) {
 	if log, ok := m.cfg.Storage.Log(tp); ok && !log.TopicID().IsZero() && log.TopicID() != topicID {
 		m.logger.Warn("setting aside the log of an earlier topic of this name", "partition", tp.String(), "topic_id", log.TopicID().String())
 		if err := m.cfg.Storage.MarkStray(tp); err != nil {
 			return nil, err
 		}
 	}
-	log, err := m.cfg.Storage.GetOrCreate(tp, topicID, m.logConfig(tp.Topic, image), m.dirOf(mp))
+	log, err := m.cfg.Storage.GetOrCreate(tp, topicID, config(), m.dirOf(mp))
 	if err != nil {
 		return nil, err
 	}
@@ -174,12 +176,8 @@ func (m *Manager) dirOf(mp *metadata.Partition) string {
 	if metadata.DirectoryReserved(id) {
 		return ""
 	}
-	for _, d := range m.cfg.Storage.Dirs() {
-		if d.DirectoryID == id && d.Err == nil {
-			return d.Path
-		}
-	}
-	return ""
+	path, _ := m.cfg.Storage.OnlineDir(id)
+	return path
 }
 
 func (m *Manager) logConfig(topic string, image *metadata.Image) storage.LogConfig {

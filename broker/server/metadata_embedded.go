@@ -46,12 +46,24 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 			s.log.Error("the metadata log was not closed cleanly", "error", err)
 		}
 	})
-	n, err := quorum.OpenNode(ctx, s.quorumConfig(clusterID), &metadataMachine{store: s.store, controller: ctl, log: s.opts.Loggers.Logger("kafka.raft")}, nil)
+	machine := &metadataMachine{store: s.store, controller: ctl, log: s.opts.Loggers.Logger("kafka.raft"), led: make(chan struct{})}
+	n, err := quorum.OpenNode(ctx, s.quorumConfig(clusterID), machine, nil)
 	if err != nil {
 		return fmt.Errorf("metadata log in %s: %w", cfg.MetadataLogDir, err)
 	}
 	node.node.Store(n)
-	return nil
+	if len(n.Voters()) > 1 {
+		return nil // the others are waiting for this one
+	}
+	// The broker's parts subscribe when the log is replayed: they act on what it comes to, not on every change since the cluster was made.
+	select {
+	case <-machine.led:
+		return nil
+	case <-s.failed:
+		return s.Err()
+	case <-ctx.Done():
+		return fmt.Errorf("replaying the metadata log: %w", ctx.Err())
+	}
 }
 
 // clusterOnDisk is the cluster that the directories belong to, "" where they are new.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"github.com/kgo-project/kgo/broker/controller"
@@ -19,6 +20,9 @@ type metadataMachine struct {
 	store      *metadata.Store
 	controller *controller.Controller
 	log        *slog.Logger
+
+	led      chan struct{} // closed when a leader is known for the first time; on the leader, everything in the log is applied by then
+	ledFirst sync.Once
 }
 
 // Apply replays a committed batch into the store, whose publishers act on it.
@@ -72,6 +76,9 @@ func restoreSnapshot(store *metadata.Store, r *quorum.SnapshotReader) error {
 func (m *metadataMachine) LeaderChanged(leader ident.BrokerID, leaderEpoch int32) {
 	m.log.Info("metadata quorum leader", "leader", leader, "leader_epoch", leaderEpoch)
 	m.controller.LeaderChanged(leader, leaderEpoch)
+	if leader != ident.NoBroker {
+		m.ledFirst.Do(func() { close(m.led) })
+	}
 }
 
 // lateNode is a quorum node that the controller is given before it is opened: opening it already calls the controller.

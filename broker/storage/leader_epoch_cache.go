@@ -21,14 +21,18 @@ type EpochEntry struct {
 
 // leaderEpochCache knows which leader epoch began at which offset (KIP-101): how a follower finds out where its log and the
 // leader's part ways. It is a small sorted list, kept in leader-epoch-checkpoint: epochs rise, start offsets do not fall.
+//
+// The file is written when the log is flushed: see sync. Until then memory is ahead of it, so that two thousand partitions can change their
+// leader, or be opened after a crash, without a file being replaced for each.
 type leaderEpochCache struct {
 	fsys vfs.FS
 
 	mu syncx.RWMutex
 	// Guarded by mu.
-	dir      string
-	entries  []EpochEntry
-	unsynced bool // the file was replaced and not synced: see sync
+	dir       string
+	entries   []EpochEntry
+	unwritten bool // the file does not hold entries: see sync
+	immediate bool // every change is written at once: see writeAtOnce
 }
 
 func openLeaderEpochCache(fsys vfs.FS, dir string) (*leaderEpochCache, error) {
@@ -91,40 +95,42 @@ func (c *leaderEpochCache) replaceLocked(entries []EpochEntry) error {
 		invariants.Assert(entries[i-1].LeaderEpoch < entries[i].LeaderEpoch && entries[i-1].StartOffset <= entries[i].StartOffset,
 			"EpochsRiseWithOffsets: %v", entries)
 	}
-	c.entries, c.unsynced = entries, true
-	content := encodeCheckpoint(len(entries), func(b []byte, i int) []byte {
-		b = append(strconv.AppendInt(b, int64(entries[i].LeaderEpoch), 10), ' ')
-		return strconv.AppendInt(b, entries[i].StartOffset, 10)
-	})
-	final := vfs.Join(c.dir, epochCheckpointName)
-	f, err := c.fsys.Create(final + ".tmp")
-	if err != nil {
-		return err
+	c.entries, c.unwritten = entries, true
+	if c.immediate {
+		return c.syncLocked()
 	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return c.fsys.Rename(final+".tmp", final)
+	return nil
 }
 
-// sync makes the file durable. The log does so before it moves its recovery point: what the file might lack after a crash, recovery finds
-// in the batches from that point on. So a thousand partitions can change their leader without two thousand fsyncs.
+// writeAtOnce makes every change durable from now on. A log that was cut may have a recovery point on the disk that is beyond its end:
+// recovery then does not look at all batches that came after the cut, and could not find their epochs there.
+func (c *leaderEpochCache) writeAtOnce() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.immediate = true
+}
+
+// sync makes the file durable. The log does so before it moves its recovery point: what the file lacks after a crash, recovery finds in the
+// batches from that point on, and an epoch without batches ends where it began. What the file has too much began at or after the first
+// batch of the epoch that took its place, or at the log's end, and goes when recovery finds either.
 func (c *leaderEpochCache) sync() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.unsynced {
+	return c.syncLocked()
+}
+
+func (c *leaderEpochCache) syncLocked() error {
+	c.mu.AssertHeld()
+	if !c.unwritten {
 		return nil
 	}
-	f, err := c.fsys.OpenReadWrite(vfs.Join(c.dir, epochCheckpointName))
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	c.unsynced = false
-	return c.fsys.SyncDir(c.dir)
+	entries := c.entries
+	err := writeCheckpoint(c.fsys, c.dir, epochCheckpointName, len(entries), func(b []byte, i int) []byte {
+		b = append(strconv.AppendInt(b, int64(entries[i].LeaderEpoch), 10), ' ')
+		return strconv.AppendInt(b, entries[i].StartOffset, 10)
+	})
+	c.unwritten = err != nil
+	return err
 }
 
 // latest and earliest are the last and the first epoch; ok is false if the log has none.

@@ -21,7 +21,8 @@ type logDir struct {
 	wasClean      bool  // the last stop wrote .kafka_cleanshutdown
 	brokerEpoch   int64 // as that file has it; -1: unknown
 	failure       atomic.Pointer[OfflineError]
-	checkpointing syncx.Mutex // one writer of checkpoints at a time
+	logs          atomic.Int64 // how many it has, to spread new ones
+	checkpointing syncx.Mutex  // one writer of checkpoints at a time
 }
 
 // DirInfo describes a log directory.

@@ -149,6 +149,16 @@ func (m *Manager) Dirs() []DirInfo {
 	return infos
 }
 
+// OnlineDir is the path of the directory with that id; false if none has it, or it has failed.
+func (m *Manager) OnlineDir(id ident.UUID) (string, bool) {
+	for _, d := range m.dirs {
+		if d.id == id && d.online() {
+			return d.path, true
+		}
+	}
+	return "", false
+}
+
 // Checkpoint is a checkpoint file of a directory: the replica manager keeps its high watermarks in one.
 func (m *Manager) Checkpoint(dir, name string) OffsetCheckpoint {
 	return OffsetCheckpoint{FS: m.fsys, Dir: dir, Name: name}
@@ -226,15 +236,14 @@ func (m *Manager) makeLog(d *logDir, tp ident.TopicPartition, topicID ident.Topi
 		m.failDir(d, err)
 		return nil, fmt.Errorf("%w", d.failure.Load())
 	}
+	if err == nil {
+		d.logs.Add(1)
+	}
 	return l, err
 }
 
 // chooseDir picks the directory for a new log.
 func (m *Manager) chooseDir(hint string) (*logDir, error) {
-	counts := make(map[string]int)
-	for _, l := range m.all() {
-		counts[l.ParentDir()]++
-	}
 	var best *logDir
 	for _, d := range m.dirs {
 		if hint != "" && d.path != hint {
@@ -246,7 +255,7 @@ func (m *Manager) chooseDir(hint string) (*logDir, error) {
 			}
 			continue
 		}
-		if best == nil || counts[d.path] < counts[best.path] {
+		if best == nil || d.logs.Load() < best.logs.Load() {
 			best = d
 		}
 	}

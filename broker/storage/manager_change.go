@@ -65,6 +65,7 @@ func (m *Manager) setAside(l *Log, suffix string) error {
 		m.failDir(d, err)
 		return fmt.Errorf("set log %s aside: %w", l.tp, d.failure.Load())
 	}
+	d.logs.Add(-1)
 	m.logger.Info("log set aside", "topic", l.tp.Topic, "partition", l.tp.Partition, "path", to)
 	if suffix == deleteDirSuffix {
 		delay := time.Duration(min(l.Config().FileDeleteDelayMs, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond

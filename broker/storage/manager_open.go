@@ -177,5 +177,6 @@ func (m *Manager) loadLog(ctx context.Context, d *logDir, opts LogOptions) error
 		return nil
 	}
 	logs[opts.TopicPartition] = l
+	d.logs.Add(1)
 	return nil
 }

@@ -119,7 +119,7 @@ func (l *Log) openDir(opts *LogOptions) error {
 	return l.AssignTopicID(opts.TopicID)
 }
 
-// openEpochs reads the leader epochs. A damaged file is put aside: recovery and replication fill the cache again.
+// openEpochs reads the leader epochs. A damaged file does not count: they are read from the batches again, and the next flush replaces it.
 func (l *Log) openEpochs() (*leaderEpochCache, error) {
 	c, err := openLeaderEpochCache(l.fsys, l.Dir())
 	var damaged *CorruptionError
@@ -127,9 +127,9 @@ func (l *Log) openEpochs() (*leaderEpochCache, error) {
 		return c, err
 	}
 	l.logger.Warn("leader epochs are unreadable and are read from the batches", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
-	c.entries = nil
+	c.entries, c.unwritten = nil, true
 	l.epochsLost = true
-	return c, l.fsys.Remove(damaged.Path)
+	return c, nil
 }
 
 // epochsMissing tells whether the cache does not reach back to the log's start: its file was damaged, or the log's start was moved and a
@@ -245,7 +245,7 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 		return err
 	}
 	if lost {
-		if err := l.rebuildEpochs(all); err != nil {
+		if err := errors.Join(l.rebuildEpochs(all), l.epochs.sync()); err != nil {
 			return err
 		}
 	}
@@ -294,6 +294,7 @@ func (l *Log) finishOpenLocked(opts *LogOptions, end, now int64) error {
 	if len(all) > 0 && end < start {
 		l.logger.Warn("the log ends before its start offset and begins anew there", "topic", l.tp.Topic, "partition", l.tp.Partition,
 			"log_end_offset", end, "log_start_offset", start)
+		l.epochs.writeAtOnce()
 		if err := errors.Join(l.dropSegments(all), l.epochs.clear()); err != nil {
 			return err
 		}
@@ -312,6 +313,9 @@ func (l *Log) finishOpenLocked(opts *LogOptions, end, now int64) error {
 	l.setSegments(all)
 	if err := all[len(all)-1].startTail(end); err != nil {
 		return err
+	}
+	if opts.RecoveryPoint > end {
+		l.epochs.writeAtOnce()
 	}
 	if err := errors.Join(l.epochs.truncateFromEnd(end), l.epochs.truncateFromStart(start)); err != nil {
 		return err

@@ -51,6 +51,7 @@ func (l *Log) TruncateTo(offset int64) (bool, error) {
 	if err := l.truncateActive(kept[last], offset); err != nil {
 		return true, l.fail(fmt.Errorf("truncate %s to %d: %w", l.tp, offset, err))
 	}
+	l.epochs.writeAtOnce()
 	if err := errors.Join(l.epochs.truncateFromEnd(offset), l.epochs.sync()); err != nil {
 		return true, l.fail(err)
 	}
@@ -169,7 +170,8 @@ func (l *Log) truncateFullyLocked(offset int64) error {
 	l.mu.producers.mapEndOffset = offset
 	l.mu.lastSnapshot = -1
 	l.publishUnstableLocked()
-	return l.failIf(errors.Join(l.epochs.clear(), l.removeSnapshots(0, math.MaxInt64)))
+	l.epochs.writeAtOnce()
+	return l.failIf(errors.Join(l.epochs.clear(), l.epochs.sync(), l.removeSnapshots(0, math.MaxInt64)))
 }
 
 // IncrementLogStartOffset moves the log's start forward, for DeleteRecords or because the leader did so. Beyond the high watermark
