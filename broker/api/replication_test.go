@@ -172,7 +172,10 @@ func (c *testCluster) elect(leader int32, isr ...int32) {
 
 // Request is the controller: it takes AlterPartition.
 func (c *testCluster) Request(_ context.Context, req kmsg.Request) (kmsg.Response, error) {
-	in := req.(*kmsg.AlterPartitionRequest)
+	in, ok := req.(*kmsg.AlterPartitionRequest)
+	if !ok {
+		return req.ResponseKind(), nil // AssignReplicasToDirs
+	}
 	resp := in.ResponseKind().(*kmsg.AlterPartitionResponse)
 	row := in.Topics[0].Partitions[0]
 	out := kmsg.NewAlterPartitionResponseTopicPartition()

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/storage"
 	"github.com/kgo-project/kgo/broker/syncx"
 )
@@ -160,6 +161,7 @@ func (d *dirMoves) copyAndSwap(ctx context.Context, move *dirMove) error {
 	}
 	promoted.SetHighWatermark(log.HighWatermark())
 	p.log.Store(promoted)
+	d.manager.dirs.placed(p, promoted, metadata.DirectoryUnassigned)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -246,10 +247,23 @@ func newStoreLike(f *fixture) *metadata.Store {
 	return s
 }
 
-// controllerStub commits every ISR change it is asked for.
-type controllerStub struct{ requests atomic.Int64 }
+// controllerStub commits every ISR change it is asked for, and keeps where replicas lie.
+type controllerStub struct {
+	requests atomic.Int64 // ISR changes
+	dirs     sync.Map     // partition to directory id
+}
 
 func (c *controllerStub) Request(_ context.Context, req kmsg.Request) (kmsg.Response, error) {
+	if in, ok := req.(*kmsg.AssignReplicasToDirsRequest); ok {
+		for _, d := range in.Directories {
+			for _, t := range d.Topics {
+				for _, p := range t.Partitions {
+					c.dirs.Store(p.Partition, ident.UUID(d.ID))
+				}
+			}
+		}
+		return in.ResponseKind(), nil
+	}
 	in := req.(*kmsg.AlterPartitionRequest)
 	c.requests.Add(1)
 	out := in.ResponseKind().(*kmsg.AlterPartitionResponse)

@@ -120,3 +120,27 @@ func TestFailedDirectoryTakesItsReplicasOffline(t *testing.T) {
 	}
 	f.mustProduce("t", 1, 1)
 }
+
+func TestControllerHearsWhereReplicasLie(t *testing.T) {
+	c := &controllerStub{}
+	f := newFixture(t, func(cfg *Config) { cfg.Controller = c }, 2)
+	f.brokers(1)
+	f.topic("t", 2, 1)
+	ids := make(map[string]any)
+	for _, d := range f.storage.Dirs() {
+		ids[d.Path] = d.DirectoryID
+	}
+	told := func(p int32) bool {
+		got, ok := c.dirs.Load(p)
+		return ok && got == ids[f.partition("t", p).Log().ParentDir()]
+	}
+	eventually(t, "both are told", func() bool { return told(0) && told(1) })
+	to := f.partition("t", 1).Log().ParentDir()
+	if err := f.AlterLogDir(tpOf("t", 0), to); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the move is told", func() bool {
+		got, _ := c.dirs.Load(int32(0))
+		return got == ids[to] && told(0)
+	})
+}

@@ -83,6 +83,7 @@ type Manager struct {
 	sessions *SessionCache
 	isr      *isrChanges
 	moves    *dirMoves
+	dirs     *dirAssignments
 	marks    *highWatermarks
 
 	// mu guards the table, not what is in it. Never held while a partition's lock is taken.
@@ -109,6 +110,7 @@ func New(cfg Config) *Manager {
 	m.mu.offline = make(map[ident.TopicPartition]error)
 	m.isr = newISRChanges(m)
 	m.moves = newDirMoves(m)
+	m.dirs = newDirAssignments(m)
 	m.marks = newHighWatermarks(m)
 	return m
 }
@@ -119,6 +121,7 @@ func (m *Manager) Start() {
 	m.stop = cancel
 	m.wg.Go(func() { m.isr.run(ctx) })
 	m.wg.Go(func() { m.moves.run(ctx) })
+	m.wg.Go(func() { m.dirs.run(ctx) })
 	m.wg.Go(func() { m.every(ctx, m.cfg.CheckpointInterval, m.marks.write) })
 	m.wg.Go(func() { m.every(ctx, m.cfg.ReplicaLagTimeMax/2, m.tick) })
 }

@@ -126,6 +126,7 @@ func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metad
 		return nil, err
 	}
 	p = newPartition(m, tp, topicID, log)
+	m.dirs.placed(p, log, mp.Directory(m.cfg.BrokerID))
 	m.mu.Lock()
 	m.mu.partitions[tp] = p
 	delete(m.mu.offline, tp)

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -14,6 +15,9 @@ const (
 	initialSessionEpoch int32 = 0  // a full fetch that asks for a session
 	finalSessionEpoch   int32 = -1 // a full fetch without one; ends the session it names
 )
+
+// unknownHighWatermark is in a fetch that doesn't say what the fetcher knows: a consumer's, and any before version 18.
+const unknownHighWatermark int64 = math.MaxInt64
 
 // fetchSession is what the broker remembers of one fetcher between requests: the partitions it follows, where it is in each, and what
 // it was told last. A request then names only what changed, and so does the answer.
@@ -123,6 +127,9 @@ func (s *fetchSession) begin(ctx *FetchContext, topicName func(ident.TopicID) st
 		key := keyOf(p, s.usesTopicIDs)
 		if sp := s.mu.partitions[key]; sp != nil {
 			sp.want = *p
+			if p.HighWatermark != unknownHighWatermark {
+				sp.highWatermark = p.HighWatermark // what it was told may have been dropped: its role had changed meanwhile
+			}
 			continue
 		}
 		sp := &sessionPartition{want: *p, highWatermark: -1, logStartOffset: -1}

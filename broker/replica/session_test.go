@@ -146,6 +146,28 @@ func TestSessionEviction(t *testing.T) {
 	}
 }
 
+// TestFollowerIsToldAgain has a follower drop an answer, and ask with the high watermark that it has.
+func TestFollowerIsToldAgain(t *testing.T) {
+	now := time.Unix(1000, 0)
+	c := NewSessionCache(10)
+	p := at("t", 0, 5)
+	p.HighWatermark = 4
+	results := answers(1)
+	results[0].HighWatermark = 5
+	id, _, _ := c.Begin(SessionRequest{Epoch: initialSessionEpoch, FromFollower: true, Partitions: []FetchPartition{p}}, noName, now).Finish(results, now)
+	p.CurrentLeaderEpoch = 3
+	for epoch, want := range []bool{true, false} {
+		req := SessionRequest{ID: id, Epoch: int32(epoch) + 1}
+		if epoch == 0 {
+			req.Partitions = []FetchPartition{p}
+		}
+		_, told, err := c.Begin(req, noName, now).Finish(results, now)
+		if err != nil || told[0] != want {
+			t.Errorf("request %d: told %v, %v", epoch+1, told, err)
+		}
+	}
+}
+
 // sessionModel is what a session should be: the partitions in it, and what the client knows of each.
 type sessionModel struct {
 	want  map[int32]int64 // fetch offset by partition
