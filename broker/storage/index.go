@@ -26,7 +26,8 @@ const (
 //
 // Memory holds one entry a page and the last, incomplete page, so that a lookup costs at most one read of a page and a gigabyte
 // of log costs about 8 KB of memory. A page goes to the file when it is full; the rest when the segment is sealed. An index that no
-// one has asked yet is not even opened. Lookups share mu with an append that happens once every index.interval.bytes.
+// one has asked yet is not even opened, and one without a full page is not kept open: all of it is in memory, and there may be
+// thousands of partitions. Lookups share mu with an append that happens once every index.interval.bytes.
 //
 //	.index      4 bytes relative offset of a batch's last record, 4 bytes position of that batch
 //	.timeindex  8 bytes largest timestamp so far, 4 bytes relative offset of the batch that has it
@@ -39,7 +40,7 @@ type index struct {
 	mu syncx.RWMutex
 	// Guarded by mu.
 	loaded  bool
-	file    vfs.File
+	file    vfs.File     // open while there are full pages, or it is being written: see withFileLocked
 	firsts  []indexEntry // the first entry of every full page, all of which are in the file
 	tail    []byte       // the encoded entries after the full pages
 	written int          // how many entries of tail are in the file too
@@ -87,16 +88,38 @@ func (x *index) create() error {
 }
 
 func (x *index) createLocked() error {
-	if err := x.closeFileLocked(); err != nil {
+	if err := x.forgetLocked(); err != nil {
 		return err
 	}
 	f, err := x.fsys.Create(x.path(x.suffix))
 	if err != nil {
 		return err
 	}
-	x.file, x.loaded = f, true
-	x.firsts, x.tail, x.written, x.count = nil, nil, 0, 0
-	return nil
+	x.file, x.loaded, x.count = f, true, 0
+	return x.restLocked()
+}
+
+// withFileLocked has fn use the file, which is opened for it if need be.
+func (x *index) withFileLocked(fn func(f vfs.File) error) error {
+	x.mu.AssertHeld()
+	if x.file == nil {
+		f, err := x.fsys.OpenReadWrite(x.path(x.suffix))
+		if err != nil {
+			return err
+		}
+		x.file = f
+	}
+	return errors.Join(fn(x.file), x.restLocked())
+}
+
+// restLocked closes the file if memory holds all of it.
+func (x *index) restLocked() error {
+	if x.file == nil || len(x.firsts) > 0 {
+		return nil
+	}
+	f := x.file
+	x.file = nil
+	return f.Close()
 }
 
 // load reads what the file holds, unless that was done. errIndexDamaged: the entries are not in order.
@@ -116,7 +139,7 @@ func (x *index) load() error {
 		return err
 	}
 	x.file, x.loaded = f, true
-	return nil
+	return x.restLocked()
 }
 
 func (x *index) readLocked(f vfs.File) error {
@@ -164,20 +187,25 @@ func (x *index) append(e indexEntry) error {
 	if len(x.tail) < indexPageEntries*x.entrySize {
 		return nil
 	}
-	if err := x.writeTailLocked(); err != nil {
-		return err
-	}
-	x.firsts = append(x.firsts, x.decode(x.tail))
-	x.tail, x.written = x.tail[:0], 0
-	return nil
+	return x.withFileLocked(func(f vfs.File) error {
+		if err := x.writeTailLocked(f); err != nil {
+			return err
+		}
+		x.firsts = append(x.firsts, x.decode(x.tail))
+		x.tail, x.written = x.tail[:0], 0
+		return nil
+	})
 }
 
-func (x *index) writeTailLocked() error {
-	from := x.written * x.entrySize
-	if from == len(x.tail) {
+// allWrittenLocked tells whether the file holds everything.
+func (x *index) allWrittenLocked() bool { return x.written*x.entrySize == len(x.tail) }
+
+func (x *index) writeTailLocked(f vfs.File) error {
+	if x.allWrittenLocked() {
 		return nil
 	}
-	if _, err := x.file.WriteAt(x.tail[from:], int64(len(x.firsts)*indexPageEntries*x.entrySize+from)); err != nil {
+	from := x.written * x.entrySize
+	if _, err := f.WriteAt(x.tail[from:], int64(len(x.firsts)*indexPageEntries*x.entrySize+from)); err != nil {
 		return err
 	}
 	x.written = len(x.tail) / x.entrySize
@@ -239,27 +267,26 @@ func (x *index) truncate(keep func(indexEntry) bool) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if err := x.writeTailLocked(); err != nil {
-		return err
-	}
-	kept, err := x.countKept(keep)
-	if err != nil {
-		return err
-	}
-	if kept == x.count {
-		return nil
-	}
-	if err := x.file.Truncate(int64(kept) * int64(x.entrySize)); err != nil {
-		return err
-	}
-	return x.readLocked(x.file)
+	return x.withFileLocked(func(f vfs.File) error {
+		if err := x.writeTailLocked(f); err != nil {
+			return err
+		}
+		kept, err := x.countKept(f, keep)
+		if err != nil || kept == x.count {
+			return err
+		}
+		if err := f.Truncate(int64(kept) * int64(x.entrySize)); err != nil {
+			return err
+		}
+		return x.readLocked(f)
+	})
 }
 
-func (x *index) countKept(keep func(indexEntry) bool) (int, error) {
+func (x *index) countKept(f vfs.File, keep func(indexEntry) bool) (int, error) {
 	var readErr error
 	buf := make([]byte, x.entrySize)
 	kept := sort.Search(x.count, func(i int) bool {
-		if _, err := x.file.ReadAt(buf, int64(i)*int64(x.entrySize)); err != nil {
+		if _, err := f.ReadAt(buf, int64(i)*int64(x.entrySize)); err != nil {
 			readErr = err
 		}
 		return !keep(x.decode(buf))
@@ -274,13 +301,16 @@ func (x *index) flush(sync bool) error {
 	if !x.loaded {
 		return nil
 	}
-	if err := x.writeTailLocked(); err != nil {
+	if !sync && x.allWrittenLocked() {
+		return nil
+	}
+	return x.withFileLocked(func(f vfs.File) error {
+		err := x.writeTailLocked(f)
+		if err == nil && sync {
+			err = f.SyncData()
+		}
 		return err
-	}
-	if sync {
-		return x.file.SyncData()
-	}
-	return nil
+	})
 }
 
 // unload writes everything and gives the memory and the file back; the next lookup opens the index again.
@@ -290,27 +320,29 @@ func (x *index) unload() error {
 	if !x.loaded {
 		return nil
 	}
-	err := x.writeTailLocked()
-	return errors.Join(err, x.closeFileLocked())
+	var err error
+	if !x.allWrittenLocked() {
+		err = x.withFileLocked(x.writeTailLocked)
+	}
+	return errors.Join(err, x.forgetLocked())
 }
 
 // abandon gives the file back without writing: its segment is deleted, or its directory failed.
 func (x *index) abandon() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.file != nil {
-		x.file.Close() // nothing of it is wanted any more
-	}
-	x.file, x.loaded, x.firsts, x.tail, x.count, x.written = nil, false, nil, nil, 0, 0
+	_ = x.forgetLocked() // nothing of it is wanted any more
+	x.count = 0
 }
 
-func (x *index) closeFileLocked() error {
-	if x.file == nil {
+// forgetLocked gives up what memory holds and the file; count and last stay, for those who ask a sealed segment.
+func (x *index) forgetLocked() error {
+	f := x.file
+	x.file, x.loaded, x.firsts, x.tail, x.written = nil, false, nil, nil, 0
+	if f == nil {
 		return nil
 	}
-	err := x.file.Close()
-	x.file, x.loaded, x.firsts, x.tail, x.written = nil, false, nil, nil, 0
-	return err
+	return f.Close()
 }
 
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
