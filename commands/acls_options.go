@@ -31,8 +31,8 @@ var aclsSpec = &opt.Spec{
 		{Name: "transactional-id", Arg: opt.Required, Type: "String", Meta: "transactional-id", Repeat: true, Desc: "The transactionalId to which ACLs should be added or removed. A value of '*' indicates the ACLs should apply to all transactionalIds."},
 		{Name: "user-principal", Arg: opt.Required, Type: "String", Meta: "user-principal", Repeat: true, Desc: "Specifies a user principal as a resource in relation with the operation. For instance one could grant CreateTokens or DescribeTokens permission on a given user principal."},
 		{Name: "version", Desc: "Display Kafka version."},
-		{Name: "authorizer", Arg: opt.Required, Means: "bootstrap-server"},
-		{Name: "authorizer-properties", Arg: opt.Required, Means: "bootstrap-server"},
+		{Name: "authorizer", Arg: opt.Required, Gone: "use --bootstrap-server, with --command-config for credentials"},
+		{Name: "authorizer-properties", Arg: opt.Required, Gone: "use --bootstrap-server, with --command-config for credentials"},
 		{Name: "zk-tls-config-file", Arg: opt.Required, Gone: "use --bootstrap-server with --command-config"},
 	},
 }

@@ -134,3 +134,14 @@ func TestTopicsOptionsAreParsed(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+func TestOptionsOfOlderReleases(t *testing.T) {
+	o := parsedTopics(t, "--create", "--zookeeper", "localhost:2181/kafka", "--topic", "a", "--disable-rack-aware")
+	if o.Action != "create" || o.Topic != "a" {
+		t.Errorf("%+v", o)
+	}
+	_, errOut, code := runKgo([]string{"acls", "--authorizer", "kafka.security.authorizer.AclAuthorizer", "--list"})
+	if want := "Option --authorizer was removed from Kafka: use --bootstrap-server, with --command-config for credentials\n"; code != 1 || errOut != want {
+		t.Errorf("exit code %d, %q", code, errOut)
+	}
+}
