@@ -65,6 +65,8 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newReassignPartitionsCmd(f, nil),
 		newVerifiableProducerCmd(f, nil),
 		newVerifiableConsumerCmd(f, nil),
+		newProducerPerfCmd(f, nil),
+		newConsumerPerfCmd(f, nil),
 	)
 	root.SetHelpCommandGroupID(groupCluster)
 	root.SetCompletionCommandGroupID(groupCluster)
