@@ -121,6 +121,14 @@ type bench struct {
 
 func (b *bench) add(metric, unit string, v float64) { b.rep.add(b.sys, metric, unit, v) }
 
+// addWork adds what one piece of work showed: its rate, the broker's processor time for each unit of it, and how many processors the broker
+// kept busy meanwhile, which tells whether it or the client was the limit.
+func (b *bench) addWork(metric, rateUnit string, rate float64, cpuUnit string, cpuEach float64, wall, cpu time.Duration) {
+	b.add(metric, rateUnit, rate)
+	b.add(metric+": broker CPU", cpuUnit, cpuEach)
+	b.add(metric+": processors the broker kept busy", "", cpu.Seconds()/wall.Seconds())
+}
+
 // scaled is n made smaller or larger by -scale, at least 1.
 func (b *bench) scaled(n int) int { return max(1, int(float64(n)*b.o.scale)) }
 

@@ -76,8 +76,9 @@ func (r *report) write(path string) error {
 	fmt.Fprintf(&b, "# Performance\n\nWritten by `make bench` on %s; do not edit by hand. %s\n\n", time.Now().UTC().Format("2006-01-02"), r.o.note)
 	fmt.Fprintf(&b, "Machine: %s. One client process on the same machine; each figure is the median of %d rounds, the systems by turns.\n",
 		machine(), r.o.rounds)
-	fmt.Fprintf(&b, "Client and broker share the processors, so where a throughput is bounded by the client or by the machine's floor both systems reach it; the broker's processor time then tells them apart.\n\n")
-	fmt.Fprintf(&b, "Machine's floor: socket to file %.0f MB/s, file to socket by sendfile %.0f MB/s (plain system calls, both ends on this machine).\n\n", r.floor.toFileMBs, r.floor.toSocketMBs)
+	b.WriteString("What bounds a figure: client and broker share the processors. Where the broker kept nearly all of them busy, it is the limit; where it kept fewer, the client is, " +
+		"or the machine's floor, and the broker's processor time tells the systems apart. Latencies and whole commands are bounded by what one request, or starting a process, costs.\n\n")
+	fmt.Fprintf(&b, "Machine's floor: socket to file %.0f MB/s, file to socket by sendfile %.0f MB/s (plain system calls over four connections, both ends on this machine).\n\n", r.floor.toFileMBs, r.floor.toSocketMBs)
 	b.WriteString("| what | unit | kgo | Apache Kafka | kgo / Apache | target | met |\n| --- | --- | ---: | ---: | ---: | --- | --- |\n")
 	for _, m := range r.order {
 		own, _ := r.median("kgo", m)

@@ -34,8 +34,7 @@ func singleRecord(ctx context.Context, b *bench) error {
 	}
 	wall, cpu := m.end()
 	total := float64(n * requestConnections)
-	b.add("single-record produce requests, 8 connections", "requests/s", total/wall.Seconds())
-	b.add("single-record produce requests: broker CPU", "us/request", float64(cpu.Microseconds())/total)
+	b.addWork("single-record produce requests, 8 connections", "requests/s", total/wall.Seconds(), "us/request", float64(cpu.Microseconds())/total, wall, cpu)
 
 	m = b.srv.begin()
 	g, gctx = errgroup.WithContext(ctx)
@@ -46,8 +45,7 @@ func singleRecord(ctx context.Context, b *bench) error {
 		return err
 	}
 	wall, cpu = m.end()
-	b.add("single-record produce requests, 8 connections, 5 in flight", "requests/s", total/wall.Seconds())
-	b.add("single-record produce requests, 5 in flight: broker CPU", "us/request", float64(cpu.Microseconds())/total)
+	b.addWork("single-record produce requests, 5 in flight", "requests/s", total/wall.Seconds(), "us/request", float64(cpu.Microseconds())/total, wall, cpu)
 	return waitIdle(ctx, b.srv)
 }
 
@@ -163,8 +161,7 @@ func offsetCommits(ctx context.Context, b *bench) error {
 	}
 	wall, cpu := m.end()
 	total := float64(n * requestConnections)
-	b.add("offset commits, 8 connections", "requests/s", total/wall.Seconds())
-	b.add("offset commits: broker CPU", "us/request", float64(cpu.Microseconds())/total)
+	b.addWork("offset commits, 8 connections", "requests/s", total/wall.Seconds(), "us/request", float64(cpu.Microseconds())/total, wall, cpu)
 	return waitIdle(ctx, b.srv)
 }
 

@@ -58,8 +58,7 @@ func manyPartitions(ctx context.Context, b *bench) error {
 	}
 	wall, cpu := m.end()
 	total := float64(rounds * partitions)
-	b.add("10-record requests over 1,000 partitions, 4 connections", "requests/s", total/wall.Seconds())
-	b.add("10-record requests over 1,000 partitions: broker CPU", "us/request", float64(cpu.Microseconds())/total)
+	b.addWork("10-record requests over 1,000 partitions", "requests/s", total/wall.Seconds(), "us/request", float64(cpu.Microseconds())/total, wall, cpu)
 	return waitIdle(ctx, b.srv)
 }
 

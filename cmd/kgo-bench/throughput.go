@@ -37,8 +37,7 @@ func throughput(recordSize int) func(context.Context, *bench) error {
 			return err
 		}
 		wall, cpu := m.end()
-		b.add(fmt.Sprintf("produce, %d B records", recordSize), "MB/s", total/1e6/wall.Seconds())
-		b.add(fmt.Sprintf("produce, %d B records: broker CPU", recordSize), "s/GB", cpu.Seconds()/(total/1e9))
+		b.addWork(fmt.Sprintf("produce, %d B records", recordSize), "MB/s", total/1e6/wall.Seconds(), "s/GB", cpu.Seconds()/(total/1e9), wall, cpu)
 
 		m = b.srv.begin()
 		g, gctx = errgroup.WithContext(ctx)
@@ -49,8 +48,7 @@ func throughput(recordSize int) func(context.Context, *bench) error {
 			return err
 		}
 		wall, cpu = m.end()
-		b.add(fmt.Sprintf("consume, %d B records", recordSize), "MB/s", total/1e6/wall.Seconds())
-		b.add(fmt.Sprintf("consume, %d B records: broker CPU", recordSize), "s/GB", cpu.Seconds()/(total/1e9))
+		b.addWork(fmt.Sprintf("consume, %d B records", recordSize), "MB/s", total/1e6/wall.Seconds(), "s/GB", cpu.Seconds()/(total/1e9), wall, cpu)
 		return waitIdle(ctx, b.srv)
 	}
 }
