@@ -24,6 +24,9 @@ type Warning struct {
 
 func (w Warning) String() string { return SettingError(w).Error() }
 
+// zooKeeperConnect is the one key that Kafka 4 has removed and that has a use here: it says where the coordinator is.
+const zooKeeperConnect = "zookeeper.connect"
+
 // Load reads the sources, checks and resolves them. Warnings name unknown keys ("did you mean") and keys that Kafka has removed.
 //
 // Without a file, and without a setting that says what the server is part of, the result is a cluster of one: broker and controller in one
@@ -75,7 +78,7 @@ var single = []Setting{
 // namesCluster reports whether a setting says which cluster the server is part of.
 func namesCluster(s Setting) bool {
 	switch s.Key {
-	case "process.roles", "broker.id", "zookeeper.connect", "controller.quorum.voters", "controller.quorum.bootstrap.servers":
+	case "process.roles", "broker.id", zooKeeperConnect, "controller.quorum.voters", "controller.quorum.bootstrap.servers":
 		return true
 	}
 	return false
@@ -159,7 +162,7 @@ func (l *Layers) warnings() []Warning {
 				text += "; did you mean " + near + "?"
 			}
 			out = append(out, Warning{s, text})
-		case ok && k.Use == Removed:
+		case ok && k.Use == Removed && s.Key != zooKeeperConnect:
 			out = append(out, Warning{s, "Kafka 4 has no such key any more; ignored"})
 		}
 	}

@@ -254,8 +254,8 @@ func (r *resolver) quorum() {
 	if q.Bootstrap, err = parseHostPorts("controller.quorum.bootstrap.servers", r.List("controller.quorum.bootstrap.servers")); err != nil {
 		r.fail("controller.quorum.bootstrap.servers", "%v", err)
 	}
-	if q.ZooKeeper, q.Chroot, err = parseZooKeeper(r.String("zookeeper.connect")); err != nil {
-		r.fail("zookeeper.connect", "%v", err)
+	if q.ZooKeeper, q.Chroot, err = parseZooKeeper(r.String(zooKeeperConnect)); err != nil {
+		r.fail(zooKeeperConnect, "%v", err)
 	}
 	known := len(q.Voters) > 0 || len(q.Bootstrap) > 0
 	switch {
