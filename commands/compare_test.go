@@ -267,7 +267,9 @@ func normalise(out, errOut, bootstrap, dir string, code int, sorted bool) answer
 	}
 	if sorted {
 		for i, l := range a.out { // a list of which only the first line has a blank before its tab
-			a.out[i] = strings.Replace(l, " \t", "\t", 1)
+			if strings.HasPrefix(l, " \t") {
+				a.out[i] = l[1:]
+			}
 		}
 		slices.Sort(a.out)
 	}

@@ -120,18 +120,17 @@ func (o *consumerGroupsOptions) parse(set *opt.Set) error {
 			o.Value = v
 		}
 	}
-	o.Timeout = defaultTimeout
-	if ms, ok, err := set.Long("timeout"); err != nil {
+	// The original's own limit, 30 s by default: a cluster that nobody can connect to is reported earlier, by the dialer.
+	ms, _, err := set.Long("timeout")
+	if err != nil {
 		return err
-	} else if ok && set.Has("timeout") {
-		o.Timeout = time.Duration(ms) * time.Millisecond
 	}
+	o.Timeout = time.Duration(ms) * time.Millisecond
 	for _, name := range []string{"to-offset", "shift-by"} {
 		if _, _, err := set.Long(name); err != nil {
 			return err
 		}
 	}
-	var err error
 	if o.Regex, err = set.Value("validate-regex"); err != nil {
 		return err
 	}
