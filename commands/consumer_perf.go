@@ -67,7 +67,10 @@ func (o *consumerPerfOptions) parse(f *Factory, set *opt.Set) error {
 	if count(set, "topic", "include") != 1 {
 		return opt.Usagef("Exactly one of the following arguments is required: [topic], [include]")
 	}
-	if err := deprecatedPairs(f, set, [][2]string{{"messages", "num-records"}, {"consumer.config", "command-config"}}); err != nil {
+	if set.Has("messages") {
+		fmt.Fprintln(f.IO.Out, "Warning: --messages is deprecated. Use --num-records instead.")
+	}
+	if err := deprecatedPairs(f, set, [][2]string{{"consumer.config", "command-config"}}); err != nil {
 		return err
 	}
 	var err error

@@ -67,6 +67,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newVerifiableConsumerCmd(f, nil),
 		newProducerPerfCmd(f, nil),
 		newConsumerPerfCmd(f, nil),
+		newE2ELatencyCmd(f, nil),
 	)
 	root.SetHelpCommandGroupID(groupCluster)
 	root.SetCompletionCommandGroupID(groupCluster)
