@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -127,7 +128,7 @@ func describeAcls(ctx context.Context, cl *client.Client, filter aclResource) (m
 	req := kmsg.NewPtrDescribeACLsRequest()
 	req.ResourceType, req.ResourcePatternType = kmsg.ACLResourceType(filter.kind), kmsg.ACLResourcePatternType(filter.pattern)
 	if filter.name != "" {
-		req.ResourceName = kmsg.StringPtr(filter.name)
+		req.ResourceName = new(filter.name)
 	}
 	req.Operation, req.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
 	resp, err := req.RequestWith(ctx, cl)
@@ -174,7 +175,7 @@ func deleteAcls(ctx context.Context, cl *client.Client, r aclResource, rules []a
 	req := kmsg.NewPtrDeleteACLsRequest()
 	filter := func() kmsg.DeleteACLsRequestFilter {
 		f := kmsg.NewDeleteACLsRequestFilter()
-		f.ResourceType, f.ResourceName, f.ResourcePatternType = kmsg.ACLResourceType(r.kind), kmsg.StringPtr(r.name), kmsg.ACLResourcePatternType(r.pattern)
+		f.ResourceType, f.ResourceName, f.ResourcePatternType = kmsg.ACLResourceType(r.kind), new(r.name), kmsg.ACLResourcePatternType(r.pattern)
 		f.Operation, f.PermissionType = kmsg.ACLOperationAny, kmsg.ACLPermissionTypeAny
 		return f
 	}
@@ -183,7 +184,7 @@ func deleteAcls(ctx context.Context, cl *client.Client, r aclResource, rules []a
 	}
 	for _, rule := range rules {
 		f := filter()
-		f.Principal, f.Host = kmsg.StringPtr(rule.principal), kmsg.StringPtr(rule.host)
+		f.Principal, f.Host = new(rule.principal), new(rule.host)
 		f.Operation, f.PermissionType = kmsg.ACLOperation(rule.operation), kmsg.ACLPermissionType(rule.permission)
 		req.Filters = append(req.Filters, f)
 	}
@@ -228,9 +229,7 @@ func (o *aclsOptions) list(ctx context.Context, cl *client.Client) error {
 		if err != nil {
 			return err
 		}
-		for r, rules := range found {
-			all[r] = rules
-		}
+		maps.Copy(all, found)
 	}
 	return o.Output.write(o.IO.Out, aclViews(all, o.Principals), func(w io.Writer) error {
 		if len(o.Principals) == 0 {

@@ -1,13 +1,12 @@
 package commands
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"bufio"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -147,7 +148,7 @@ func (v *brokerAPIsView) print(w io.Writer) {
 		case a.Min == nil:
 			line += "UNSUPPORTED"
 		case *a.Min == *a.Max:
-			line += fmt.Sprint(*a.Min)
+			line += strconv.Itoa(int(*a.Min))
 		default:
 			line += fmt.Sprintf("%d to %d", *a.Min, *a.Max)
 		}

@@ -184,7 +184,7 @@ func (o *clientMetricsOptions) alter(ctx context.Context, cl *client.Client) err
 	r := kmsg.NewIncrementalAlterConfigsRequestResource()
 	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeClientMetrics, o.Name
 	for key, value := range o.Set {
-		c := kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: key, Op: kmsg.IncrementalAlterConfigOpSet, Value: kmsg.StringPtr(value)}
+		c := kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: key, Op: kmsg.IncrementalAlterConfigOpSet, Value: new(value)}
 		if value == "" {
 			c.Op, c.Value = kmsg.IncrementalAlterConfigOpDelete, nil
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -161,7 +162,7 @@ func (o *clusterOptions) printEndpoints(w io.Writer, views []endpointView) {
 		if v.Fenced != nil && *v.Fenced {
 			state = "fenced"
 		}
-		row(fmt.Sprint(v.ID), v.Host, fmt.Sprint(v.Port), orNull(v.Rack), state, v.Type)
+		row(strconv.Itoa(int(v.ID)), v.Host, strconv.Itoa(int(v.Port)), orNull(v.Rack), state, v.Type)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -43,7 +44,7 @@ func startApache(t *testing.T, lab, name string) string {
 	t.Helper()
 	port := freePort(t)
 	name = fmt.Sprintf("%s-%d", name, port)
-	out, err := exec.CommandContext(t.Context(), lab, "start", name, fmt.Sprint(port), "super.users=User:ANONYMOUS",
+	out, err := exec.CommandContext(t.Context(), lab, "start", name, strconv.Itoa(port), "super.users=User:ANONYMOUS",
 		"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "allow.everyone.if.no.acl.found=true").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -82,12 +82,12 @@ func (f *Factory) completeValue(ctx context.Context, spec *opt.Spec, args []stri
 		return prefixed(prefix, values), cobra.ShellCompDirectiveNoFileComp
 	}
 	kind := first(o.Complete, valueKinds[o.Name])
-	switch {
-	case kind == "file":
+	switch kind {
+	case "file":
 		return nil, cobra.ShellCompDirectiveDefault
-	case kind == "topic-config":
+	case "topic-config":
 		return prefixed(prefix, topicConfigNames()), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
-	case kind == "entity":
+	case "entity":
 		kind = entityKind(args)
 	}
 	if kind == "" || strings.HasPrefix(word, "--") && prefix == "" {

@@ -86,8 +86,14 @@ var (
 	entityTypes = []string{"topics", "clients", "users", "brokers", "ips", "client-metrics", "groups", "broker-loggers"}
 	// entityFlags are the options that name an entity of a certain type.
 	entityFlags = [][2]string{
-		{"topic", "topics"}, {"client", "clients"}, {"user", "users"}, {"broker", "brokers"},
-		{"broker-logger", "broker-loggers"}, {"ip", "ips"}, {"client-metrics", "client-metrics"}, {"group", "groups"},
+		{"topic", "topics"},
+		{"client", "clients"},
+		{"user", "users"},
+		{"broker", "brokers"},
+		{"broker-logger", "broker-loggers"},
+		{"ip", "ips"},
+		{"client-metrics", "client-metrics"},
+		{"group", "groups"},
 	}
 	entityDefaultFlags = [][2]string{
 		{"client-defaults", "clients"}, {"user-defaults", "users"}, {"broker-defaults", "brokers"}, {"ip-defaults", "ips"},

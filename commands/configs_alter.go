@@ -40,7 +40,7 @@ func (o *configsOptions) alter(ctx context.Context, cl *client.Client) error {
 	r := kmsg.NewIncrementalAlterConfigsRequestResource()
 	r.ResourceType, r.ResourceName = resourceType(o.Types[0]), o.Names[0]
 	for _, s := range o.Add {
-		r.Configs = append(r.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: s.Name, Op: kmsg.IncrementalAlterConfigOpSet, Value: kmsg.StringPtr(s.Value)})
+		r.Configs = append(r.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: s.Name, Op: kmsg.IncrementalAlterConfigOpSet, Value: new(s.Value)})
 	}
 	for _, name := range o.Delete {
 		r.Configs = append(r.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: name, Op: kmsg.IncrementalAlterConfigOpDelete})
@@ -164,7 +164,7 @@ func (o *configsOptions) alterQuotas(ctx context.Context, cl *client.Client, add
 		e := kmsg.NewAlterClientQuotasRequestEntryEntity()
 		e.Type = quotaEntity(t)
 		if i < len(o.Names) && o.Names[i] != "" {
-			e.Name = kmsg.StringPtr(o.Names[i])
+			e.Name = new(o.Names[i])
 		}
 		entry.Entity = append(entry.Entity, e)
 	}

@@ -269,7 +269,7 @@ func (o *configsOptions) quotas(ctx context.Context, cl *client.Client, exact bo
 		c.EntityType = quotaEntity(t)
 		switch {
 		case i < len(o.Names) && o.Names[i] != "":
-			c.MatchType, c.Match = kmsg.QuotasMatchTypeExact, kmsg.StringPtr(o.Names[i])
+			c.MatchType, c.Match = kmsg.QuotasMatchTypeExact, new(o.Names[i])
 		case i < len(o.Names) || exact:
 			c.MatchType = kmsg.QuotasMatchTypeDefault
 		default:

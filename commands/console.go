@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"time"
 
@@ -50,9 +51,7 @@ func settingsOf(_ *Factory, set *opt.Set, file string, options ...string) (map[s
 		if err != nil {
 			return nil, err
 		}
-		for k, v := range p {
-			out[k] = v
-		}
+		maps.Copy(out, p)
 	}
 	for _, name := range options {
 		for _, kv := range set.Values(name) {

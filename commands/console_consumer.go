@@ -105,8 +105,7 @@ func (o *consoleConsumerOptions) parse(f *Factory, set *opt.Set) error {
 		}
 	}
 	o.Formatter, err = newFormatter(set.String("formatter"), format)
-	var class unknownClassError
-	if errors.As(err, &class) {
+	if class, ok := errors.AsType[unknownClassError](err); ok {
 		return opt.Usagef("%s", class)
 	}
 	return err

@@ -66,10 +66,17 @@ func newConsoleProducerCmd(f *Factory, runF func(*consoleProducerOptions) error)
 
 // producerSettings are the options that are a producer's setting by another name.
 var producerSettings = []struct{ option, key string }{
-	{"timeout", "linger.ms"}, {"request-required-acks", "acks"}, {"request-timeout-ms", "request.timeout.ms"},
-	{"message-send-max-retries", "retries"}, {"retry-backoff-ms", "retry.backoff.ms"}, {"socket-buffer-size", "send.buffer.bytes"},
-	{"max-memory-bytes", "buffer.memory"}, {"batch-size", "batch.size"}, {"max-partition-memory-bytes", "batch.size"},
-	{"metadata-expiry-ms", "metadata.max.age.ms"}, {"max-block-ms", "max.block.ms"},
+	{"timeout", "linger.ms"},
+	{"request-required-acks", "acks"},
+	{"request-timeout-ms", "request.timeout.ms"},
+	{"message-send-max-retries", "retries"},
+	{"retry-backoff-ms", "retry.backoff.ms"},
+	{"socket-buffer-size", "send.buffer.bytes"},
+	{"max-memory-bytes", "buffer.memory"},
+	{"batch-size", "batch.size"},
+	{"max-partition-memory-bytes", "batch.size"},
+	{"metadata-expiry-ms", "metadata.max.age.ms"},
+	{"max-block-ms", "max.block.ms"},
 }
 
 func (o *consoleProducerOptions) parse(f *Factory, set *opt.Set) error {

@@ -258,9 +258,8 @@ func (o *consumerGroupsOptions) validateRegex() error {
 		fmt.Fprintf(o.IO.Out, "The regular expression `%s` is valid.\n", o.Regex)
 		return nil
 	}
-	var bad *syntax.Error
 	text := err.Error()
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*syntax.Error](err); ok {
 		text = string(bad.Code)
 		if bad.Expr != o.Regex {
 			text += ": `" + bad.Expr + "`"

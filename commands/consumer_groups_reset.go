@@ -181,8 +181,7 @@ func (o *consumerGroupsOptions) partitionsToReset(ctx context.Context, cl *clien
 		}
 		for _, t := range details.Sorted() {
 			if t.Err != nil {
-				var kind *kerr.Error
-				if errors.As(t.Err, &kind) {
+				if kind, ok := errors.AsType[*kerr.Error](t.Err); ok {
 					return nil, errors.New(kind.Description)
 				}
 				return nil, t.Err

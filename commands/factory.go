@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"time"
 
@@ -68,9 +69,7 @@ func (f *Factory) Properties(c Connection) (client.Properties, error) {
 			return nil, err
 		}
 	}
-	for k, v := range c.Override {
-		p[k] = v
-	}
+	maps.Copy(p, c.Override)
 	switch {
 	case c.Controller != "":
 		p["bootstrap.controllers"] = c.Controller

@@ -39,9 +39,11 @@ var javaClasses = map[string]string{
 func javaClass(kind *kerr.Error) string {
 	name := javaClasses[kind.Message]
 	if name == "" {
+		var nameSb42 strings.Builder
 		for part := range strings.SplitSeq(strings.ToLower(kind.Message), "_") {
-			name += strings.ToUpper(part[:1]) + part[1:]
+			nameSb42.WriteString(strings.ToUpper(part[:1]) + part[1:])
 		}
+		name += nameSb42.String()
 		name += "Exception"
 	}
 	return "org.apache.kafka.common.errors." + name
@@ -53,8 +55,7 @@ func javaError(err error) string {
 	if !errors.As(err, &kind) {
 		return err.Error()
 	}
-	var own *kafkaError
-	if errors.As(err, &own) {
+	if own, ok := errors.AsType[*kafkaError](err); ok {
 		return javaClass(kind) + ": " + own.text
 	}
 	return javaClass(kind) + ": " + kind.Description

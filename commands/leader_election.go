@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -112,10 +113,8 @@ func readPartitionFile(path string) ([]partitionKey, error) {
 			return nil, errors.New("Replica election data needs a topic and a partition in each entry")
 		}
 		key := partitionKey{*p.Topic, *p.Partition}
-		for _, k := range keys {
-			if k == key {
-				return nil, fmt.Errorf("Replica election data contains duplicate partitions: %s-%d", key.topic, key.partition)
-			}
+		if slices.Contains(keys, key) {
+			return nil, fmt.Errorf("Replica election data contains duplicate partitions: %s-%d", key.topic, key.partition)
 		}
 		keys = append(keys, key)
 	}

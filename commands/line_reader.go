@@ -68,8 +68,10 @@ func newLineReader(src io.Reader, props map[string]string) (*lineReader, error) 
 	}
 	if p.nullMarker != nil {
 		for _, s := range [][2]string{
-			{"key.separator", string(p.keySeparator)}, {"headers.separator", separator},
-			{"headers.delimiter", string(p.headersDelimiter)}, {"headers.key.separator", string(p.headerKeySeparator)},
+			{"key.separator", string(p.keySeparator)},
+			{"headers.separator", separator},
+			{"headers.delimiter", string(p.headersDelimiter)},
+			{"headers.key.separator", string(p.headerKeySeparator)},
 		} {
 			if s[1] == string(p.nullMarker) {
 				return nil, fmt.Errorf("null.marker and %s may not be equal", s[0])

@@ -261,11 +261,11 @@ func printQuorumStatus(w io.Writer, v *quorumView) {
 	}
 	for _, line := range [][2]string{
 		{"ClusterId:", v.ClusterID},
-		{"LeaderId:", fmt.Sprint(v.LeaderID)},
-		{"LeaderEpoch:", fmt.Sprint(v.LeaderEpoch)},
-		{"HighWatermark:", fmt.Sprint(v.HighWatermark)},
-		{"MaxFollowerLag:", fmt.Sprint(v.MaxFollowerLag)},
-		{"MaxFollowerLagTimeMs:", fmt.Sprint(v.MaxFollowerLagTimeMs)},
+		{"LeaderId:", strconv.Itoa(int(v.LeaderID))},
+		{"LeaderEpoch:", strconv.Itoa(int(v.LeaderEpoch))},
+		{"HighWatermark:", strconv.FormatInt(v.HighWatermark, 10)},
+		{"MaxFollowerLag:", strconv.FormatInt(v.MaxFollowerLag, 10)},
+		{"MaxFollowerLagTimeMs:", strconv.FormatInt(v.MaxFollowerLagTimeMs, 10)},
 		{"CurrentVoters:", describe(true)},
 		{"CurrentObservers:", describe(false)},
 	} {
@@ -276,7 +276,7 @@ func printQuorumStatus(w io.Writer, v *quorumView) {
 func (o *metadataQuorumOptions) printReplication(w io.Writer, v *quorumView) {
 	when := func(ms int64) string {
 		if !o.Human {
-			return fmt.Sprint(ms)
+			return strconv.FormatInt(ms, 10)
 		}
 		if ms < 0 {
 			return "unknown"
@@ -286,7 +286,7 @@ func (o *metadataQuorumOptions) printReplication(w io.Writer, v *quorumView) {
 	rows := [][]string{{"NodeId", "DirectoryId", "LogEndOffset", "Lag", "LastFetchTimestamp", "LastCaughtUpTimestamp", "Status"}}
 	for _, r := range v.Replicas {
 		rows = append(rows, []string{
-			fmt.Sprint(r.NodeID), r.DirectoryID, fmt.Sprint(r.LogEndOffset), fmt.Sprint(r.Lag),
+			strconv.Itoa(int(r.NodeID)), r.DirectoryID, strconv.FormatInt(r.LogEndOffset, 10), strconv.FormatInt(r.Lag, 10),
 			when(r.LastFetchTimestamp), when(r.LastCaughtUpTimestamp), r.Status,
 		})
 	}

@@ -142,7 +142,7 @@ func (o *serverOptions) detach(name string) error {
 	if dir == "" {
 		dir = "logs"
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // logs are for everyone to read
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	path := filepath.Join(dir, name+".out")

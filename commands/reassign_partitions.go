@@ -45,8 +45,7 @@ func newReassignPartitionsCmd(f *Factory, runF func(*reassignOptions) error) *co
 		extras:      []opt.Option{extraOutput},
 		plainErrors: true,
 		fail: func(err error) {
-			var terse *terseError
-			if errors.As(err, &terse) {
+			if terse, ok := errors.AsType[*terseError](err); ok {
 				fmt.Fprintln(f.IO.Out, terse.text)
 			} else {
 				fmt.Fprintln(f.IO.Out, "Error: "+javaError(err))

@@ -76,21 +76,21 @@ func (o *reassignOptions) throttle(ctx context.Context, cl *client.Client, plan,
 			sources := sourcesOf(p, current, moving)
 			for _, b := range sources {
 				leaders[p.Topic] = append(leaders[p.Topic], fmt.Sprintf("%d:%d", p.Partition, b))
-				brokers.set(fmt.Sprint(b), leaderRate, &rate)
-				brokers.set(fmt.Sprint(b), followerRate, &rate)
+				brokers.set(strconv.Itoa(int(b)), leaderRate, &rate)
+				brokers.set(strconv.Itoa(int(b)), followerRate, &rate)
 			}
 			for _, b := range p.Replicas {
 				if slices.Contains(sources, b) {
 					continue
 				}
 				followers[p.Topic] = append(followers[p.Topic], fmt.Sprintf("%d:%d", p.Partition, b))
-				brokers.set(fmt.Sprint(b), leaderRate, &rate)
-				brokers.set(fmt.Sprint(b), followerRate, &rate)
+				brokers.set(strconv.Itoa(int(b)), leaderRate, &rate)
+				brokers.set(strconv.Itoa(int(b)), followerRate, &rate)
 			}
 		}
 		for _, p := range plan {
-			topics.set(p.Topic, leaderReplicas, kmsg.StringPtr(strings.Join(leaders[p.Topic], ",")))
-			topics.set(p.Topic, followerReplicas, kmsg.StringPtr(strings.Join(followers[p.Topic], ",")))
+			topics.set(p.Topic, leaderReplicas, new(strings.Join(leaders[p.Topic], ",")))
+			topics.set(p.Topic, followerReplicas, new(strings.Join(followers[p.Topic], ",")))
 		}
 		if err := topics.apply(ctx, cl, kmsg.ConfigResourceTypeTopic); err != nil {
 			return err
@@ -106,7 +106,7 @@ func (o *reassignOptions) throttle(ctx context.Context, cl *client.Client, plan,
 		for _, p := range plan {
 			for i, b := range p.Replicas {
 				if i < len(p.LogDirs) && p.LogDirs[i] != "any" {
-					brokers.set(fmt.Sprint(b), logDirRate, &rate)
+					brokers.set(strconv.Itoa(int(b)), logDirRate, &rate)
 				}
 			}
 		}
@@ -147,9 +147,7 @@ func (o *reassignOptions) clearThrottles(ctx context.Context, cl *client.Client,
 	var names []string
 	for _, p := range plan {
 		names = append(names, p.Topic)
-		for _, b := range p.Replicas {
-			ids = append(ids, b)
-		}
+		ids = append(ids, p.Replicas...)
 	}
 	slices.Sort(ids)
 	slices.Sort(names)
@@ -157,7 +155,7 @@ func (o *reassignOptions) clearThrottles(ctx context.Context, cl *client.Client,
 	brokers, topics := make(settings), make(settings)
 	for _, id := range ids {
 		for _, key := range []string{leaderRate, followerRate, logDirRate} {
-			brokers.set(fmt.Sprint(id), key, nil)
+			brokers.set(strconv.Itoa(int(id)), key, nil)
 		}
 	}
 	for _, name := range names {

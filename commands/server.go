@@ -155,7 +155,7 @@ func writeAddress(path string, s *server.Server, cfg *config.Broker) error {
 	if addr == nil {
 		return errors.New("kgo server: --address-file: the node has no listener")
 	}
-	if err := os.WriteFile(path+".tmp", []byte(addr.String()+"\n"), 0o644); err != nil { //nolint:gosec // an address is no secret
+	if err := os.WriteFile(path+".tmp", []byte(addr.String()+"\n"), 0o644); err != nil {
 		return err
 	}
 	return os.Rename(path+".tmp", path)
@@ -210,7 +210,7 @@ func logHandler(w io.Writer, asJSON, noColor bool) slog.Handler {
 	if asJSON {
 		return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: all})
 	}
-	return tint.NewHandler(w, &tint.Options{Level: all, TimeFormat: "2006-01-02 15:04:05.000", NoColor: noColor})
+	return tint.NewTextHandler(w, &tint.Options{Level: all, TimeFormat: "2006-01-02 15:04:05.000", NoColor: noColor})
 }
 
 // welcome says on one screen what can be typed next.

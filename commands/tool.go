@@ -167,8 +167,7 @@ func (t *tool) command(spec *opt.Spec) *cobra.Command {
 
 // toolError reports a wrong combination of options as the option-table tools do.
 func (f *Factory) toolError(spec *opt.Spec, err error) error {
-	var usage *opt.UsageError
-	if errors.As(err, &usage) {
+	if usage, ok := errors.AsType[*opt.UsageError](err); ok {
 		return f.usage(spec, usage.Text)
 	}
 	return err

@@ -199,7 +199,7 @@ func (o *topicsOptions) values(set *opt.Set) error {
 		if !ok {
 			return errors.New(`requirement failed: Invalid topic config: all configs to be added must be in the format "key=val".`)
 		}
-		o.Configs = append(o.Configs, kmsg.CreateTopicsRequestTopicConfig{Name: strings.TrimSpace(name), Value: kmsg.StringPtr(strings.TrimSpace(value))})
+		o.Configs = append(o.Configs, kmsg.CreateTopicsRequestTopicConfig{Name: strings.TrimSpace(name), Value: new(strings.TrimSpace(value))})
 	}
 	return nil
 }
@@ -210,7 +210,7 @@ func parseAssignment(text string) ([][]int32, error) {
 	for i, list := range strings.Split(text, ",") {
 		var replicas []int32
 		var duplicates []string
-		for _, id := range strings.Split(list, ":") {
+		for id := range strings.SplitSeq(list, ":") {
 			n, err := strconv.ParseInt(strings.TrimSpace(id), 10, 32)
 			if err != nil {
 				return nil, fmt.Errorf("For input string: \"%s\"", strings.TrimSpace(id))
@@ -380,7 +380,7 @@ func (o *topicsOptions) delete(ctx context.Context, cl *client.Client) error {
 	req.TimeoutMillis = millisLeft(ctx)
 	for _, name := range names {
 		t := kmsg.NewDeleteTopicsRequestTopic()
-		t.Topic = kmsg.StringPtr(name)
+		t.Topic = new(name)
 		req.Topics = append(req.Topics, t)
 		req.TopicNames = append(req.TopicNames, name)
 	}

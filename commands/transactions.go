@@ -164,7 +164,7 @@ func transactionsRun(ctx context.Context, o *transactionsOptions) error {
 func (o *transactionsOptions) terminate(ctx context.Context, cl *client.Client) error {
 	return untilCoordinated(ctx, func() error {
 		req := kmsg.NewPtrInitProducerIDRequest()
-		req.TransactionalID = kmsg.StringPtr(o.TransactionalID)
+		req.TransactionalID = new(o.TransactionalID)
 		req.TransactionTimeoutMillis = 1
 		req.ProducerID, req.ProducerEpoch = -1, -1
 		resp, err := req.RequestWith(ctx, cl)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func (o *transactionsOptions) list(ctx context.Context, cl *client.Client) error
 	req := kmsg.NewPtrListTransactionsRequest()
 	req.DurationFilterMillis = o.Duration
 	if o.Pattern != "" {
-		req.TransactionalIDPattern = kmsg.StringPtr(o.Pattern)
+		req.TransactionalIDPattern = new(o.Pattern)
 	}
 	views := []transactionView{}
 	for _, shard := range cl.RequestSharded(ctx, req) {
@@ -50,7 +51,7 @@ func (o *transactionsOptions) list(ctx context.Context, cl *client.Client) error
 	return o.Output.write(o.IO.Out, views, func(w io.Writer) error {
 		rows := [][]string{{"TransactionalId", "Coordinator", "ProducerId", "TransactionState"}}
 		for _, v := range views {
-			rows = append(rows, []string{v.TransactionalID, fmt.Sprint(v.Coordinator), fmt.Sprint(v.ProducerID), v.State})
+			rows = append(rows, []string{v.TransactionalID, strconv.Itoa(int(v.Coordinator)), strconv.FormatInt(v.ProducerID, 10), v.State})
 		}
 		printTabbed(w, rows)
 		return nil
@@ -108,11 +109,11 @@ func (o *transactionsOptions) describe(ctx context.Context, cl *client.Client) e
 	return o.Output.write(o.IO.Out, view, func(w io.Writer) error {
 		start, duration := "None", "None"
 		if view.StartMs != nil {
-			start, duration = fmt.Sprint(*view.StartMs), fmt.Sprint(o.Now().UnixMilli()-*view.StartMs)
+			start, duration = strconv.FormatInt(*view.StartMs, 10), strconv.FormatInt(o.Now().UnixMilli()-*view.StartMs, 10)
 		}
 		printTabbed(w, [][]string{
 			{"CoordinatorId", "TransactionalId", "ProducerId", "ProducerEpoch", "TransactionState", "TransactionTimeoutMs", "CurrentTransactionStartTimeMs", "TransactionDurationMs", "TopicPartitions"},
-			{fmt.Sprint(view.Coordinator), view.TransactionalID, fmt.Sprint(view.ProducerID), fmt.Sprint(view.ProducerEpoch), view.State, fmt.Sprint(view.TimeoutMs), start, duration, strings.Join(view.Partitions, ",")},
+			{strconv.Itoa(int(view.Coordinator)), view.TransactionalID, strconv.FormatInt(view.ProducerID, 10), strconv.Itoa(int(view.ProducerEpoch)), view.State, strconv.Itoa(int(view.TimeoutMs)), start, duration, strings.Join(view.Partitions, ",")},
 		})
 		return nil
 	})
@@ -189,11 +190,11 @@ func (o *transactionsOptions) describeProducers(ctx context.Context, cl *client.
 		for _, v := range views {
 			start := "None"
 			if v.CurrentTransactionStartOffset != nil {
-				start = fmt.Sprint(*v.CurrentTransactionStartOffset)
+				start = strconv.FormatInt(*v.CurrentTransactionStartOffset, 10)
 			}
 			rows = append(rows, []string{
-				fmt.Sprint(v.ProducerID), fmt.Sprint(v.ProducerEpoch), fmt.Sprint(v.LatestCoordinatorEpoch),
-				fmt.Sprint(v.LastSequence), fmt.Sprint(v.LastTimestamp), start,
+				strconv.FormatInt(v.ProducerID, 10), strconv.Itoa(int(v.ProducerEpoch)), strconv.Itoa(int(v.LatestCoordinatorEpoch)),
+				strconv.Itoa(int(v.LastSequence)), strconv.FormatInt(v.LastTimestamp, 10), start,
 			})
 		}
 		printTabbed(w, rows)
@@ -240,8 +241,8 @@ func (o *transactionsOptions) findHanging(ctx context.Context, cl *client.Client
 		for _, v := range hanging {
 			age := o.Now().Sub(time.UnixMilli(v.LastTimestamp))
 			rows = append(rows, []string{
-				v.Topic, fmt.Sprint(v.Partition), fmt.Sprint(v.ProducerID), fmt.Sprint(v.ProducerEpoch), fmt.Sprint(v.LatestCoordinatorEpoch),
-				fmt.Sprint(*v.CurrentTransactionStartOffset), fmt.Sprint(v.LastTimestamp), fmt.Sprint(int64(age.Minutes())),
+				v.Topic, strconv.Itoa(int(v.Partition)), strconv.FormatInt(v.ProducerID, 10), strconv.Itoa(int(v.ProducerEpoch)), strconv.Itoa(int(v.LatestCoordinatorEpoch)),
+				strconv.FormatInt(*v.CurrentTransactionStartOffset, 10), strconv.FormatInt(v.LastTimestamp, 10), strconv.FormatInt(int64(age.Minutes()), 10),
 			})
 		}
 		printTabbed(w, rows)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,7 +70,7 @@ func (o *verifiableConsumerOptions) parse(f *Factory, set *opt.Set) error {
 	own := map[string]string{
 		"group.id":           set.String("group-id"),
 		"auto.offset.reset":  set.String("reset-policy"),
-		"enable.auto.commit": fmt.Sprint(set.Has("enable-autocommit")),
+		"enable.auto.commit": strconv.FormatBool(set.Has("enable-autocommit")),
 	}
 	switch protocol := set.String("group-protocol"); strings.ToLower(protocol) {
 	case "classic":

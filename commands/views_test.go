@@ -48,16 +48,17 @@ func TestPartitionFiltersOfDescribe(t *testing.T) {
 	}
 }
 
-func pointer[T any](v T) *T { return &v }
+//go:fix inline
+func pointer[T any](v T) *T { return new(v) }
 
 func TestGroupIsPrintedAsTheOriginalDoes(t *testing.T) {
 	id := "inst-1-0f14d0ab-9605-4a62-a9e4-5ed26688389b"
 	g := &groupView{
 		Group: "static", Type: "classic", State: "Stable", AssignmentStrategy: "range", Coordinator: 1, CoordinatorAddress: "127.0.0.1:9092",
-		Members: []groupMemberView{{MemberID: id, InstanceID: pointer("inst-1"), Host: "/127.0.0.1", ClientID: "console-consumer", Assignment: []topicPartitionsView{{"empty", []int32{0, 1}}}}},
+		Members: []groupMemberView{{MemberID: id, InstanceID: new("inst-1"), Host: "/127.0.0.1", ClientID: "console-consumer", Assignment: []topicPartitionsView{{"empty", []int32{0, 1}}}}},
 		Offsets: []groupOffsetView{
-			{Topic: "empty", Partition: 0, CurrentOffset: pointer(int64(2)), LogEndOffset: pointer(int64(5)), Lag: pointer(int64(3)), MemberID: &id, Host: pointer("/127.0.0.1"), ClientID: pointer("console-consumer")},
-			{Topic: "empty", Partition: 1, LogEndOffset: pointer(int64(0))},
+			{Topic: "empty", Partition: 0, CurrentOffset: new(int64(2)), LogEndOffset: new(int64(5)), Lag: new(int64(3)), MemberID: &id, Host: new("/127.0.0.1"), ClientID: new("console-consumer")},
+			{Topic: "empty", Partition: 1, LogEndOffset: new(int64(0))},
 		},
 	}
 	for view, want := range map[string]string{

@@ -169,8 +169,7 @@ func fillProduced(row *kmsg.ProduceResponseTopicPartition, partition int32, resu
 	if len(result.RecordErrors) == 0 {
 		return
 	}
-	var invalid *storage.ValidationError
-	if errors.As(result.Err, &invalid) {
+	if invalid, ok := errors.AsType[*storage.ValidationError](result.Err); ok {
 		row.ErrorMessage = &invalid.Message
 	}
 	for _, e := range result.RecordErrors {

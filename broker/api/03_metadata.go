@@ -11,6 +11,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -26,7 +27,7 @@ func (h *Handlers) metadata(r *wire.Request) {
 	image := h.Metadata.Current()
 	listener := r.Conn.Listener().Name
 	resp := req.ResponseKind().(*kmsg.MetadataResponse)
-	resp.ClusterID = kmsg.StringPtr(image.ClusterID)
+	resp.ClusterID = new(image.ClusterID)
 	resp.ControllerID = h.anyBroker(image, listener)
 	resp.AuthorizedOperations = authorizedOperations(req.IncludeClusterAuthorizedOperations, clusterOperations)
 	resp.Brokers = metadataBrokers(image, listener)
@@ -82,7 +83,7 @@ func (h *Handlers) findTopic(image *metadata.Image, name *string, id ident.Topic
 
 func metadataTopic(r *wire.Request, image *metadata.Image, listener string, t *metadata.Topic) kmsg.MetadataResponseTopic {
 	row := kmsg.NewMetadataResponseTopic()
-	row.Topic, row.TopicID, row.IsInternal = kmsg.StringPtr(t.Name), t.ID, isInternalTopic(t.Name)
+	row.Topic, row.TopicID, row.IsInternal = new(t.Name), t.ID, isInternalTopic(t.Name)
 	row.AuthorizedOperations = authorizedOperations(r.Body.(*kmsg.MetadataRequest).IncludeTopicAuthorizedOperations, topicOperations)
 	row.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
 	for i, p := range t.Partitions {
@@ -180,8 +181,8 @@ func (h *Handlers) autoCreate(ctx context.Context, names []string) map[string]er
 		return answers
 	}
 	for _, t := range resp.(*kmsg.CreateTopicsResponse).Topics {
-		switch err := kerr.ErrorForCode(t.ErrorCode); err {
-		case nil, kerr.TopicAlreadyExists, kerr.RequestTimedOut, kerr.NotController:
+		switch err := kerr.ErrorForCode(t.ErrorCode); {
+		case err == nil, errors.Is(err, kerr.TopicAlreadyExists), errors.Is(err, kerr.RequestTimedOut), errors.Is(err, kerr.NotController):
 		default:
 			answers[t.Topic] = err
 		}

@@ -59,9 +59,9 @@ func (h *Handlers) answerFindCoordinator(r *wire.Request) {
 
 func (h *Handlers) coordinatorOf(r *wire.Request, key string, coordinatorType int8) kmsg.FindCoordinatorResponseCoordinator {
 	row := kmsg.NewFindCoordinatorResponseCoordinator()
-	row.Key, row.NodeID, row.Port, row.ErrorMessage = key, -1, -1, kmsg.StringPtr("")
+	row.Key, row.NodeID, row.Port, row.ErrorMessage = key, -1, -1, new("")
 	fail := func(err *kerr.Error, text string) kmsg.FindCoordinatorResponseCoordinator {
-		row.ErrorCode, row.ErrorMessage = err.Code, kmsg.StringPtr(text)
+		row.ErrorCode, row.ErrorMessage = err.Code, new(text)
 		return row
 	}
 	if coordinatorType != coordinatorTypeGroup {

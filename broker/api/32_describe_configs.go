@@ -25,7 +25,7 @@ func (h *Handlers) describeConfigs(r *wire.Request) {
 	image := h.Metadata.Current()
 	for _, res := range req.Resources {
 		row := kmsg.NewDescribeConfigsResponseResource()
-		row.ResourceType, row.ResourceName, row.ErrorMessage = res.ResourceType, res.ResourceName, kmsg.StringPtr("")
+		row.ResourceType, row.ResourceName, row.ErrorMessage = res.ResourceType, res.ResourceName, new("")
 		entries, err := h.configEntries(image, metadata.ConfigResourceType(res.ResourceType), res.ResourceName)
 		if err != nil {
 			row.ErrorCode, row.ErrorMessage = wire.ErrorCode(err), wire.ErrorMessage(err)
@@ -95,7 +95,7 @@ func (h *Handlers) loggerEntries() []config.Entry {
 func plainEntries(values map[string]string, source config.Source) []config.Entry {
 	entries := make([]config.Entry, 0, len(values))
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		entries = append(entries, config.Entry{Name: name, Value: kmsg.StringPtr(values[name]), Source: source, Type: config.TypeString})
+		entries = append(entries, config.Entry{Name: name, Value: new(values[name]), Source: source, Type: config.TypeString})
 	}
 	return entries
 }
@@ -109,7 +109,7 @@ func describedConfig(req *kmsg.DescribeConfigsRequest, e config.Entry) kmsg.Desc
 		out.Value = nil
 	}
 	if req.IncludeDocumentation {
-		out.Documentation = kmsg.StringPtr(e.Doc)
+		out.Documentation = new(e.Doc)
 	}
 	if req.IncludeSynonyms {
 		for _, s := range e.Synonyms {

@@ -29,7 +29,7 @@ func (h *Handlers) describeCluster(r *wire.Request) {
 		if req.EndpointType == endpointTypeControllers {
 			err, text = kerr.MismatchedEndpointType, "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
 		}
-		resp.ErrorCode, resp.ErrorMessage = err.Code, kmsg.StringPtr(text)
+		resp.ErrorCode, resp.ErrorMessage = err.Code, new(text)
 		r.Respond(resp)
 		return
 	}

@@ -66,7 +66,7 @@ func describeTopicPartitionsError(req *kmsg.DescribeTopicPartitionsRequest, err 
 	resp := req.ResponseKind().(*kmsg.DescribeTopicPartitionsResponse)
 	for _, t := range req.Topics {
 		row := kmsg.NewDescribeTopicPartitionsResponseTopic()
-		row.Topic, row.ErrorCode = kmsg.StringPtr(t.Topic), err.Code
+		row.Topic, row.ErrorCode = new(t.Topic), err.Code
 		resp.Topics = append(resp.Topics, row)
 	}
 	return resp
@@ -81,7 +81,7 @@ func cursorAt(topic string, partition int32) *kmsg.DescribeTopicPartitionsRespon
 // describedTopic describes at most room partitions of a topic from the given one on; next is the partition to go on with, -1 at the end.
 func (h *Handlers) describedTopic(r *wire.Request, image *metadata.Image, name string, from int32, room int) (row kmsg.DescribeTopicPartitionsResponseTopic, taken int, next int32) {
 	row = kmsg.NewDescribeTopicPartitionsResponseTopic()
-	row.Topic, row.IsInternal = kmsg.StringPtr(name), isInternalTopic(name)
+	row.Topic, row.IsInternal = new(name), isInternalTopic(name)
 	t := image.Topic(name)
 	if t == nil {
 		row.ErrorCode = kerr.UnknownTopicOrPartition.Code

@@ -189,7 +189,7 @@ func (h *ControllerHandlers) metadata(r *wire.Request) {
 	req := r.Body.(*kmsg.MetadataRequest)
 	resp := req.ResponseKind().(*kmsg.MetadataResponse)
 	image := h.Metadata.Current()
-	resp.ClusterID, resp.ControllerID = kmsg.StringPtr(image.ClusterID), -1
+	resp.ClusterID, resp.ControllerID = new(image.ClusterID), -1
 	for b := range image.Brokers() {
 		if b.Fenced || len(b.Endpoints) == 0 {
 			continue

@@ -289,7 +289,7 @@ func TestAcksNoneIsSilentUntilSomethingIsWrong(t *testing.T) {
 		t.Errorf("fetched %q", got)
 	}
 	c.send(d.produceRequest(0, encoded(t, 9, "lost"), 99), 9)
-	if _, err := c.r.ReadByte(); err != io.EOF { //nolint:errorlint // ReadByte returns it as it is
+	if _, err := c.r.ReadByte(); err != io.EOF {
 		t.Errorf("the connection stays open: %v", err)
 	}
 }

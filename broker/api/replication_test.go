@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -326,7 +327,7 @@ func TestSlowFollowerLeavesTheIsrAndComesBack(t *testing.T) {
 func TestFollowerStartsWhereTheLeaderStarts(t *testing.T) {
 	c := newTestCluster(t, 2)
 	for i := range 10 {
-		c.produce(1, replica.AcksAll, fmt.Sprint(i))
+		c.produce(1, replica.AcksAll, strconv.Itoa(i))
 	}
 	c.nodes[1].stop()
 	c.await("2 is out of the ISR", func() bool {

@@ -2,7 +2,7 @@ package api
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -54,9 +54,9 @@ func (h *Handlers) newTopic(name string) kmsg.CreateTopicsRequestTopic {
 	// One node is a cluster too: with fewer live brokers than offsets.topic.replication.factor asks for (default 3), Apache Kafka serves no
 	// group until more arrive. DEVIATION(kafka): the factor is what the brokers there are can hold.
 	t.ReplicationFactor = min(g.ReplicationFactor, int16(liveBrokers(h.Metadata.Current())))
-	for _, c := range [][2]string{{"cleanup.policy", "compact"}, {"compression.type", "producer"}, {"segment.bytes", fmt.Sprint(g.SegmentBytes)}} {
+	for _, c := range [][2]string{{"cleanup.policy", "compact"}, {"compression.type", "producer"}, {"segment.bytes", strconv.Itoa(g.SegmentBytes)}} {
 		row := kmsg.NewCreateTopicsRequestTopicConfig()
-		row.Name, row.Value = c[0], kmsg.StringPtr(c[1])
+		row.Name, row.Value = c[0], new(c[1])
 		t.Configs = append(t.Configs, row)
 	}
 	return t

@@ -2,7 +2,7 @@ package brokertest_test
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -23,7 +23,7 @@ func TestRecordsAndOffsetsSurviveARestart(t *testing.T) {
 	}
 	const count = 1000
 	for i := range count {
-		cl.Produce(ctx, kgo.StringRecord(fmt.Sprint(i)), nil)
+		cl.Produce(ctx, kgo.StringRecord(strconv.Itoa(i)), nil)
 	}
 	if err := cl.Flush(ctx); err != nil {
 		t.Fatal(err)
@@ -43,8 +43,8 @@ func TestRecordsAndOffsetsSurviveARestart(t *testing.T) {
 	n.Restart()
 	read(ctx, t, readers(), seen, count)
 	for i := range count {
-		if seen[fmt.Sprint(i)] != 1 {
-			t.Fatalf("record %d was read %d times", i, seen[fmt.Sprint(i)])
+		if seen[strconv.Itoa(i)] != 1 {
+			t.Fatalf("record %d was read %d times", i, seen[strconv.Itoa(i)])
 		}
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,9 +17,9 @@ type Layers struct {
 
 // static finds a static setting.
 func (l *Layers) static(name string) (Setting, bool) {
-	for i := len(l.Static) - 1; i >= 0; i-- {
-		if l.Static[i].Key == name {
-			return l.Static[i], true
+	for _, v := range slices.Backward(l.Static) {
+		if v.Key == name {
+			return v, true
 		}
 	}
 	return Setting{}, false

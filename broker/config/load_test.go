@@ -137,8 +137,10 @@ func TestWarnings(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	layers, b, _, err := Load(LoadOptions{
 		File: write(t, "broker.id=0\nnum.partitions=2\nlog.retention.hours=1"),
-		Environ: []string{"KAFKA_NUM_PARTITIONS=5", "KAFKA_HEAP_OPTS=-Xmx1G", "KAFKA_LOG_RETENTION_HOURS=7", "PATH=/bin",
-			"KAFKA_LISTENERS=PLAINTEXT://:1,INSIDE://:2", "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT", "KAFKA_DEFAULT_REPLICATION_FACTOR=2"},
+		Environ: []string{
+			"KAFKA_NUM_PARTITIONS=5", "KAFKA_HEAP_OPTS=-Xmx1G", "KAFKA_LOG_RETENTION_HOURS=7", "PATH=/bin",
+			"KAFKA_LISTENERS=PLAINTEXT://:1,INSIDE://:2", "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT", "KAFKA_DEFAULT_REPLICATION_FACTOR=2",
+		},
 		Overrides: []string{"log.retention.hours=9"},
 	})
 	if err != nil {

@@ -8,8 +8,18 @@ import (
 func TestProperties(t *testing.T) {
 	text := "# comment\n! another\n\n  a = 1 \nb:2\nc 3\nd\n e\\ f\\=g = h\\ti\\u00e9\\\n    j\\\n\nk==l\nm:=n\nlong=one,\\\r\n  two\r\nlast=\\\\\nesc=\\q\nx=\\ud83d\\ude00\nlog.dirs=/a"
 	want := [][3]any{
-		{"a", "1 ", 4}, {"b", "2", 5}, {"c", "3", 6}, {"d", "", 7}, {"e f=g", "h\tiéj", 8}, {"k", "=l", 11}, {"m", "=n", 12},
-		{"long", "one,two", 13}, {"last", `\`, 15}, {"esc", "q", 16}, {"x", "😀", 17}, {"log.dirs", "/a", 18},
+		{"a", "1 ", 4},
+		{"b", "2", 5},
+		{"c", "3", 6},
+		{"d", "", 7},
+		{"e f=g", "h\tiéj", 8},
+		{"k", "=l", 11},
+		{"m", "=n", 12},
+		{"long", "one,two", 13},
+		{"last", `\`, 15},
+		{"esc", "q", 16},
+		{"x", "😀", 17},
+		{"log.dirs", "/a", 18},
 	}
 	got, err := ParseProperties("f", []byte(text))
 	if err != nil {

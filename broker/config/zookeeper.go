@@ -97,9 +97,9 @@ func (z *zooReader) read() {
 }
 
 func (z *zooReader) find(key string) (Setting, bool) {
-	for i := len(z.given) - 1; i >= 0; i-- {
-		if z.given[i].Key == key {
-			return z.given[i], true
+	for _, v := range slices.Backward(z.given) {
+		if v.Key == key {
+			return v, true
 		}
 	}
 	return Setting{Key: key}, false

@@ -46,7 +46,7 @@ func (c *call) createTopics(req *kmsg.CreateTopicsRequest) (Result, error) {
 	}
 	refuse := func(name, why string) {
 		result := kmsg.NewCreateTopicsResponseTopic()
-		result.Topic, result.ErrorCode, result.ErrorMessage = name, kerr.InvalidRequest.Code, kmsg.StringPtr(why)
+		result.Topic, result.ErrorCode, result.ErrorMessage = name, kerr.InvalidRequest.Code, new(why)
 		resp.Topics = append(resp.Topics, result)
 	}
 	for _, name := range requested.duplicates {

@@ -129,7 +129,7 @@ func checkQuotaEntity(entity []metadata.QuotaEntity) (limits map[string]float64,
 	}
 	if has[quotaIP] {
 		if len(has) > 1 {
-			return nil, failf(kerr.InvalidRequest, "Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId")
+			return nil, failf(kerr.InvalidRequest, "Invalid quota entity combination, IP entity shouldnt be combined with User or ClientId")
 		}
 		return ipQuotaLimits, nil
 	}

@@ -30,22 +30,22 @@ func DescribeUserScramCredentials(image *metadata.Image, req *kmsg.DescribeUserS
 	}
 	slices.Sort(users)
 	resp := responseTo[*kmsg.DescribeUserSCRAMCredentialsResponse](req)
-	resp.ErrorMessage = kmsg.StringPtr("") // as Apache Kafka has it: empty, not null
+	resp.ErrorMessage = new("") // as Apache Kafka has it: empty, not null
 	for _, user := range users {
 		row := kmsg.NewDescribeUserSCRAMCredentialsResponseResult()
 		row.User = user
 		switch known := infos[user]; {
 		case requested.duplicate(user):
 			row.ErrorCode = kerr.DuplicateResource.Code
-			row.ErrorMessage = kmsg.StringPtr("Cannot describe SCRAM credentials for the same user twice in a single request: " + user)
+			row.ErrorMessage = new("Cannot describe SCRAM credentials for the same user twice in a single request: " + user)
 		case len(known) == 0:
 			row.ErrorCode = kerr.ResourceNotFound.Code
-			row.ErrorMessage = kmsg.StringPtr("Attempt to describe a user credential that does not exist: " + user)
+			row.ErrorMessage = new("Attempt to describe a user credential that does not exist: " + user)
 		default:
 			slices.SortFunc(known, func(a, b kmsg.DescribeUserSCRAMCredentialsResponseResultCredentialInfo) int {
 				return int(a.Mechanism) - int(b.Mechanism)
 			})
-			row.CredentialInfos, row.ErrorMessage = known, kmsg.StringPtr("")
+			row.CredentialInfos, row.ErrorMessage = known, new("")
 		}
 		resp.Results = append(resp.Results, row)
 	}

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -32,10 +33,7 @@ const (
 // Not implemented: kraft.version, which is the quorum's own to change.
 func (c *call) updateFeatures(req *kmsg.UpdateFeaturesRequest) (Result, error) {
 	resp := responseTo[*kmsg.UpdateFeaturesResponse](req)
-	proposed := make(map[string]int16)
-	for name, level := range c.image.Features() {
-		proposed[name] = level
-	}
+	proposed := maps.Collect(c.image.Features())
 	for _, u := range req.FeatureUpdates {
 		proposed[u.Feature] = u.MaxVersionLevel
 	}
@@ -49,7 +47,7 @@ func (c *call) updateFeatures(req *kmsg.UpdateFeaturesRequest) (Result, error) {
 		}
 		if err := c.checkFeatureUpdate(u.Feature, u.MaxVersionLevel, kind, proposed); err != nil {
 			resp.ErrorCode = errorCode(err)
-			resp.ErrorMessage = kmsg.StringPtr("The update failed for all features since the following feature had an error: " + err.Error())
+			resp.ErrorMessage = new("The update failed for all features since the following feature had an error: " + err.Error())
 			return Result{Response: resp}, nil
 		}
 		if u.Feature != metadata.FeatureKRaftVersion {

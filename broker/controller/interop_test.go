@@ -26,7 +26,7 @@ func startKafka(t *testing.T) *kgo.Client {
 		t.Fatalf("starting Apache Kafka: %v\n%s", err, out)
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command(lab, "wipe", name).CombinedOutput(); err != nil { //nolint:noctx // the test's context is over
+		if out, err := exec.Command(lab, "wipe", name).CombinedOutput(); err != nil {
 			t.Errorf("stopping Apache Kafka: %v\n%s", err, out)
 		}
 	})
@@ -143,14 +143,21 @@ func interopConfigs() []kmsg.Request {
 		key   string
 		value string
 	}{
-		{2, "a", 0, "retention.ms", "1000"}, {2, "a", 2, "retention.ms", "1000"}, {2, "a", 3, "retention.ms", "1000"}, {2, "a", 2, "cleanup.policy", "compact"},
-		{2, "nope", 0, "retention.ms", "1000"}, {2, "", 0, "retention.ms", "1000"}, {2, "bad/name", 0, "retention.ms", "1000"}, {32, "", 0, "consumer.session.timeout.ms", "50000"},
-		{4, "", 1, "min.insync.replicas", ""}, {4, "", 0, "min.insync.replicas", "1"},
+		{2, "a", 0, "retention.ms", "1000"},
+		{2, "a", 2, "retention.ms", "1000"},
+		{2, "a", 3, "retention.ms", "1000"},
+		{2, "a", 2, "cleanup.policy", "compact"},
+		{2, "nope", 0, "retention.ms", "1000"},
+		{2, "", 0, "retention.ms", "1000"},
+		{2, "bad/name", 0, "retention.ms", "1000"},
+		{32, "", 0, "consumer.session.timeout.ms", "50000"},
+		{4, "", 1, "min.insync.replicas", ""},
+		{4, "", 0, "min.insync.replicas", "1"},
 	} {
 		req := kmsg.NewPtrIncrementalAlterConfigsRequest()
 		cfg := kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: tc.key, Op: tc.op}
 		if tc.op != 1 {
-			cfg.Value = kmsg.StringPtr(tc.value)
+			cfg.Value = new(tc.value)
 		}
 		req.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{ResourceType: tc.typ, ResourceName: tc.name, Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{cfg}}}
 		out = append(out, req)
@@ -181,8 +188,18 @@ func interopAdmin() []kmsg.Request {
 		level int16
 		kind  int8
 	}{
-		{"metadata.version", 30, 1}, {"metadata.version", 29, 1}, {"metadata.version", 29, 2}, {"metadata.version", 29, 3}, {"metadata.version", 31, 1},
-		{"metadata.version", 6, 2}, {"no.such.feature", 1, 1}, {"group.version", 2, 1}, {"group.version", 0, 1}, {"group.version", 1, 2}, {"share.version", -1, 1}, {"group.version", 1, 0},
+		{"metadata.version", 30, 1},
+		{"metadata.version", 29, 1},
+		{"metadata.version", 29, 2},
+		{"metadata.version", 29, 3},
+		{"metadata.version", 31, 1},
+		{"metadata.version", 6, 2},
+		{"no.such.feature", 1, 1},
+		{"group.version", 2, 1},
+		{"group.version", 0, 1},
+		{"group.version", 1, 2},
+		{"share.version", -1, 1},
+		{"group.version", 1, 0},
 	} {
 		req := kmsg.NewPtrUpdateFeaturesRequest()
 		req.TimeoutMillis = 10_000
@@ -225,8 +242,11 @@ func interopQuotas() []kmsg.Request {
 		out = append(out, req)
 	}
 	for _, comp := range []kmsg.DescribeClientQuotasRequestComponent{
-		{EntityType: "user", MatchType: 0}, {EntityType: "user", MatchType: 1, Match: &bob},
-		{EntityType: "user", MatchType: 2, Match: &bob}, {EntityType: "", MatchType: 2}, {EntityType: "group", MatchType: 2},
+		{EntityType: "user", MatchType: 0},
+		{EntityType: "user", MatchType: 1, Match: &bob},
+		{EntityType: "user", MatchType: 2, Match: &bob},
+		{EntityType: "", MatchType: 2},
+		{EntityType: "group", MatchType: 2},
 	} {
 		req := kmsg.NewPtrDescribeClientQuotasRequest()
 		req.Components = []kmsg.DescribeClientQuotasRequestComponent{comp}

@@ -143,8 +143,7 @@ func (l *loop) submit(s *submission) {
 
 // logUnwritten reports records that came to nothing. A refusal is the client's to know; anything else is a bug.
 func (l *loop) logUnwritten(what string, err error) {
-	var refused *apiError
-	if !errors.As(err, &refused) {
+	if _, ok := errors.AsType[*apiError](err); !ok {
 		l.log.Error("the controller wrote what it can't replay", "request", what, "error", err)
 	}
 }

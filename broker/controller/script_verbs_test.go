@@ -24,7 +24,7 @@ var verbs = map[string]func(c *cluster, t *testing.T, d *datadriven.TestData) st
 
 // register broker=1 [incarnation=2] [rack=a] [dirs=2] [forget-epoch] [cluster=x]
 func verbRegister(c *cluster, t *testing.T, d *datadriven.TestData) string {
-	var id, incarnation, dirs = int32(0), 1, 1
+	id, incarnation, dirs := int32(0), 1, 1
 	var rack *string
 	d.ScanArgs(t, "broker", &id)
 	d.MaybeScanArgs(t, "incarnation", &incarnation)
@@ -158,7 +158,7 @@ func verbDeleteTopic(c *cluster, _ *testing.T, d *datadriven.TestData) string {
 			row := kmsg.NewDeleteTopicsRequestTopic()
 			switch {
 			case arg.Key == "name":
-				row.Topic = kmsg.StringPtr(name)
+				row.Topic = new(name)
 			case name == "none":
 			case c.core.Image().Topic(name) == nil:
 				row.TopicID = [16]byte{0: 77}

@@ -28,7 +28,7 @@ func TestClientQuotas(t *testing.T) {
 	set := func(key string, value float64) kmsg.AlterClientQuotasRequestEntryOp {
 		return kmsg.AlterClientQuotasRequestEntryOp{Key: key, Value: value}
 	}
-	bob, ip, empty := kmsg.StringPtr("bob"), kmsg.StringPtr("10.0.0.1"), kmsg.StringPtr("")
+	bob, ip, empty := new("bob"), new("10.0.0.1"), new("")
 	for _, tc := range []struct {
 		typ     string
 		name    *string
@@ -42,7 +42,7 @@ func TestClientQuotas(t *testing.T) {
 		{"user", nil, set("request_percentage", 12.5), 0, "", 1},
 		{"ip", ip, set("connection_creation_rate", 10), 0, "", 1},
 		{"ip", ip, set("producer_byte_rate", 10), 42, "Invalid configuration key producer_byte_rate", 0},
-		{"ip", kmsg.StringPtr("1.2.3.4.5"), set("connection_creation_rate", 10), 42, "1.2.3.4.5 is not a valid IP or resolvable host.", 0},
+		{"ip", new("1.2.3.4.5"), set("connection_creation_rate", 10), 42, "1.2.3.4.5 is not a valid IP or resolvable host.", 0},
 		{"user", empty, set("producer_byte_rate", 10), 42, "Empty user not supported", 0},
 		{"group", bob, set("producer_byte_rate", 10), 42, "Unhandled client quota entity type: group", 0},
 		{"user", bob, set("producer_byte_rate", 1.5), 42, "producer_byte_rate cannot be a fractional value.", 0},
@@ -124,7 +124,7 @@ func TestACLs(t *testing.T) {
 	}
 	describe := kmsg.NewPtrDescribeACLsRequest()
 	describe.Version, describe.ResourceType, describe.ResourcePatternType, describe.Operation, describe.PermissionType = 3, 2, patternMatch, 1, 1
-	describe.ResourceName = kmsg.StringPtr("orders")
+	describe.ResourceName = new("orders")
 	shown, err := DescribeACLs(c.core.Image(), describe)
 	if err != nil || len(shown.Resources) != 2 {
 		t.Fatalf("what applies to orders: %+v (%v)", shown, err)

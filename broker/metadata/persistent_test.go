@@ -1,10 +1,10 @@
 package metadata
 
 import (
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 )
 
@@ -21,7 +21,7 @@ func TestPersistentMapBehavesLikeAMap(t *testing.T) {
 	for round := range 200 {
 		changes := map[string]change[int]{}
 		for range rnd.IntN(40) {
-			key := fmt.Sprint(rnd.IntN(500))
+			key := strconv.Itoa(rnd.IntN(500))
 			if rnd.IntN(3) == 0 {
 				changes[key] = change[int]{absent: true}
 				delete(model, key)

@@ -3,6 +3,7 @@ package metrics
 import (
 	"cmp"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -123,9 +124,7 @@ func (r *Registry) snapshot() []family {
 	for _, fam := range r.families {
 		c := *fam
 		c.series = make(map[string]writer, len(fam.series))
-		for k, v := range fam.series {
-			c.series[k] = v
-		}
+		maps.Copy(c.series, fam.series)
 		c.collect = slices.Clone(fam.collect)
 		out = append(out, c)
 	}

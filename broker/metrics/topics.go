@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -72,9 +73,7 @@ func (t *Topics) Topic(name string) *TopicCounters {
 	}
 	name = strings.Clone(name) // the caller's may lie in a request's buffer
 	next := make(map[string]*TopicCounters, len(old)+1)
-	for k, v := range old {
-		next[k] = v
-	}
+	maps.Copy(next, old)
 	c := t.newCounters("topic", name)
 	next[name] = c
 	t.byTopic.Store(&next)

@@ -141,7 +141,7 @@ func (d *dirMoves) copyAndSwap(ctx context.Context, move *dirMove) error {
 		return kerr.KafkaStorageError
 	}
 	var buf []byte
-	for tails := 0; tails < moveMaxTails; tails++ {
+	for range moveMaxTails {
 		behind, err := d.copyUpTo(ctx, move, log, future, &buf, log.LogEndOffset())
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -127,8 +128,8 @@ func boundariesBefore(log *storage.Log, timestamp int64) ([]int64, error) {
 	if n := len(segments); timestamp == TimestampLatest && n > 0 && segments[n-1].Size() > 0 {
 		offsets = append(offsets, log.LogEndOffset())
 	}
-	for i := len(segments) - 1; i >= 0; i-- {
-		base := max(segments[i].BaseOffset(), log.LogStartOffset())
+	for i, segment := range slices.Backward(segments) {
+		base := max(segment.BaseOffset(), log.LogStartOffset())
 		switch timestamp {
 		case TimestampLatest:
 		case TimestampEarliest:
@@ -136,7 +137,7 @@ func boundariesBefore(log *storage.Log, timestamp int64) ([]int64, error) {
 				continue
 			}
 		default:
-			newest, err := segments[i].LargestTimestamp()
+			newest, err := segment.LargestTimestamp()
 			if err != nil {
 				return nil, err
 			}

@@ -138,8 +138,11 @@ func (s *machineScript) effects(fx effects) string {
 		on   bool
 		name string
 	}{
-		{fx.elected, "elected"}, {fx.resigned, "resigned"}, {fx.logEndAdvanced, "log end advanced"},
-		{fx.highWatermarkAdvanced, "high watermark advanced"}, {fx.lowWatermarkAdvanced, "low watermark advanced"},
+		{fx.elected, "elected"},
+		{fx.resigned, "resigned"},
+		{fx.logEndAdvanced, "log end advanced"},
+		{fx.highWatermarkAdvanced, "high watermark advanced"},
+		{fx.lowWatermarkAdvanced, "low watermark advanced"},
 	} {
 		if e.on {
 			fmt.Fprintf(&b, "- %s\n", e.name)

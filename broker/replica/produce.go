@@ -79,8 +79,7 @@ func (r *ProduceResult) fail(err error) { r.Err = err }
 // records was lost, except with the errors that say nothing about the log's state (as in Apache Kafka).
 func (r *ProduceResult) refused(err error, p *Partition) {
 	r.Err = err
-	var invalid *storage.ValidationError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*storage.ValidationError](err); ok {
 		r.RecordErrors = invalid.Records
 	}
 	switch codeOf(err) {

@@ -289,8 +289,7 @@ func compareTP(a, b ident.TopicPartition) int {
 
 // codeOf is the protocol's code of an error, 0 if it carries none.
 func codeOf(err error) int16 {
-	var coded *kerr.Error
-	if errors.As(err, &coded) {
+	if coded, ok := errors.AsType[*kerr.Error](err); ok {
 		return coded.Code
 	}
 	return 0

@@ -186,7 +186,7 @@ func TestSessionAgainstModel(t *testing.T) {
 			truth[i].PreferredReadReplica = ident.NoBroker
 		}
 		var id int32
-		for epoch := int32(0); epoch < 60; epoch++ {
+		for epoch := range int32(60) {
 			for range r.IntN(3) { // the world moves
 				tr := &truth[r.IntN(len(truth))]
 				switch r.IntN(4) {

@@ -60,7 +60,7 @@ func restoreSnapshot(store *metadata.Store, r *quorum.SnapshotReader) error {
 	defer stop()
 	return store.Restore(end, func() ([]byte, error) {
 		for len(pending) == 0 {
-			records, err, ok := batches() //nolint:revive // the order is iter.Pull2's
+			records, err, ok := batches()
 			if !ok || err != nil {
 				return nil, err
 			}

@@ -39,7 +39,7 @@ func checkApacheLogs(t *testing.T, dir string, nodeID ident.BrokerID) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close() //nolint:errcheck // the checks are done by then
+	defer m.Close()
 	l, ok := m.Log(ident.TopicPartition{Topic: "codecs"})
 	if !ok {
 		t.Fatal("no log codecs-0")

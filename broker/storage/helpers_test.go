@@ -3,6 +3,7 @@ package storage
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -89,7 +90,7 @@ func readAll(t testing.TB, l *Log, maxBytes int) []batch.Batch {
 		before := offset
 		for len(raw) > 0 {
 			b, rest, err := batch.Next(raw)
-			if err == batch.ErrTruncated {
+			if errors.Is(err, batch.ErrTruncated) {
 				break
 			}
 			if err != nil {

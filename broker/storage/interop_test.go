@@ -122,7 +122,7 @@ func TestApacheLogsAreOpened(t *testing.T) {
 	}
 	defer adm.Close()
 	for _, topic := range []string{"codecs", "txns"} {
-		if _, err := kadm.NewClient(adm).CreateTopic(t.Context(), 1, 1, map[string]*string{"index.interval.bytes": kadm.StringPtr("300")}, topic); err != nil {
+		if _, err := kadm.NewClient(adm).CreateTopic(t.Context(), 1, 1, map[string]*string{"index.interval.bytes": new("300")}, topic); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -232,8 +232,7 @@ var ErrClosed = fmt.Errorf("log is closed: %w", kerr.NotLeaderForPartition)
 // fail takes the log offline after an I/O error and tells the manager, which does so with all logs of the directory. An error that says
 // that the log is offline already passes.
 func (l *Log) fail(err error) error {
-	var offline *OfflineError
-	if errors.As(err, &offline) {
+	if _, ok := errors.AsType[*OfflineError](err); ok {
 		return err
 	}
 	if l.gone.Load() { // its files went from under whoever still worked on them: compaction of a log that is being deleted

@@ -52,8 +52,7 @@ func openLogDir(fsys vfs.FS, path string, cfg *ManagerConfig) (*logDir, error) {
 	}
 	lock, err := fsys.Lock(vfs.Join(path, lockFileName), fmt.Sprintf("pid %d", os.Getpid()))
 	if err != nil {
-		var held *vfs.LockedError
-		if errors.As(err, &held) {
+		if _, ok := errors.AsType[*vfs.LockedError](err); ok {
 			return nil, fmt.Errorf("log directory %s is in use by another broker: %w; stop it, or choose another log.dirs", path, err)
 		}
 		return nil, fmt.Errorf("log directory %s: %w", path, err)

@@ -127,8 +127,7 @@ func (m *Manager) loadDir(ctx context.Context, d *logDir) error {
 // readCheckpoint reads a checkpoint file. A damaged one is as good as none: recovery then checks everything.
 func (m *Manager) readCheckpoint(d *logDir, name string) (map[ident.TopicPartition]int64, error) {
 	offsets, err := m.Checkpoint(d.path, name).Read()
-	var damaged *CorruptionError
-	if errors.As(err, &damaged) {
+	if damaged, ok := errors.AsType[*CorruptionError](err); ok {
 		m.logger.Warn("checkpoint is unreadable and not used", "path", damaged.Path, "err", err)
 		return nil, nil
 	}
@@ -152,8 +151,7 @@ func (m *Manager) loadLog(ctx context.Context, d *logDir, opts LogOptions) error
 	l, err := OpenLog(ctx, opts)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var damaged *CorruptionError
-	if errors.As(err, &damaged) {
+	if _, ok := errors.AsType[*CorruptionError](err); ok {
 		m.logger.Error("log can't be opened", "path", opts.Dir, "err", err)
 		m.mu.unreadable[opts.TopicPartition] = err
 		return nil

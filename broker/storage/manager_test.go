@@ -29,7 +29,7 @@ func openTestManager(t *testing.T, cfg ManagerConfig) *Manager {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { m.Close() }) //nolint:errcheck // some tests break it on purpose
+	t.Cleanup(func() { m.Close() })
 	return m
 }
 
@@ -49,7 +49,7 @@ func TestManagerFindsItsLogsAgain(t *testing.T) {
 		}
 		mustAppend(t, l, recordsOf(t, int(i)+1, nil), 1)
 	}
-	if l, _ := m.Log(tpOf(1)); l.ParentDir() == m.cfg.Dirs[0] == (func() bool { o, _ := m.Log(tpOf(0)); return o.ParentDir() == m.cfg.Dirs[0] })() {
+	if l, _ := m.Log(tpOf(1)); l.ParentDir() == m.cfg.Dirs[0] == func() bool { o, _ := m.Log(tpOf(0)); return o.ParentDir() == m.cfg.Dirs[0] }() {
 		t.Error("the logs are not spread over the directories")
 	}
 	l, _ := m.Log(tpOf(5))

@@ -122,8 +122,7 @@ func (l *Log) openDir(opts *LogOptions) error {
 // openEpochs reads the leader epochs. A damaged file does not count: they are read from the batches again, and the next flush replaces it.
 func (l *Log) openEpochs() (*leaderEpochCache, error) {
 	c, err := openLeaderEpochCache(l.fsys, l.Dir())
-	var damaged *CorruptionError
-	if !errors.As(err, &damaged) {
+	if _, ok := errors.AsType[*CorruptionError](err); !ok {
 		return c, err
 	}
 	l.logger.Warn("leader epochs are unreadable and are read from the batches", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
@@ -146,8 +145,7 @@ func (l *Log) epochsMissing(all []*Segment) (bool, error) {
 	seg := all[max(floorSegment(all, start), 0)]
 	at, err := seg.scanFor(start, 0)
 	if err != nil || at.size < batch.HeaderSize {
-		var damaged *CorruptionError
-		if errors.As(err, &damaged) {
+		if _, ok := errors.AsType[*CorruptionError](err); ok {
 			return false, nil // recovery will cut it
 		}
 		return false, err
@@ -229,8 +227,7 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 	if firstUnsafe == len(all) && len(all) > 0 {
 		var err error
 		if end, err = all[len(all)-1].readNextOffset(); err != nil {
-			var damaged *CorruptionError
-			if !errors.As(err, &damaged) {
+			if _, ok := errors.AsType[*CorruptionError](err); !ok {
 				return err
 			}
 			l.logger.Warn("the last segment does not end as a cleanly closed one does", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/kgo-project/kgo/broker/ident"
@@ -54,7 +55,7 @@ func FuzzSmallFiles(f *testing.F) {
 func FuzzRecovery(f *testing.F) {
 	good := recordsOf(f, 2, nil)
 	f.Add(good)
-	f.Add(append(good[:len(good):len(good)], good[:30]...))
+	f.Add(append(slices.Clip(good), good[:30]...))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		fsys := vfs.NewMem()
 		opts := testOptions(fsys, "data")

@@ -1,6 +1,9 @@
 package storage
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // DeleteOldSegments drops segments that are no longer wanted, from the oldest on: those before the log start offset, and if
 // cleanup.policy has delete, those older than retention.ms and those beyond retention.bytes. None goes that reaches beyond the high
@@ -101,7 +104,7 @@ func (l *Log) deleteOldest(doomed []*Segment, reason string) error {
 	if err := l.incrementStartLocked(start); err != nil {
 		return err
 	}
-	l.setSegments(kept[:len(kept):len(kept)])
+	l.setSegments(slices.Clip(kept))
 	l.logger.Info("segments deleted", "topic", l.tp.Topic, "partition", l.tp.Partition, "reason", reason, "segments", len(doomed),
 		"log_start_offset", start)
 	if err := l.removeSnapshots(0, kept[0].baseOffset); err != nil {

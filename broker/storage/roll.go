@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kgo-project/kgo/broker/invariants"
 )
@@ -86,7 +87,7 @@ func (l *Log) rollLocked(base, now int64) (*Segment, error) {
 	if err := l.snapshotLocked(false); err != nil {
 		return nil, l.fail(err)
 	}
-	l.setSegments(append(all[:len(all):len(all)], seg))
+	l.setSegments(append(slices.Clip(all), seg))
 	l.mu.jitterMs = newJitter(l.cfg.Load())
 	l.mu.dirUnsynced = true
 	if l.flushedByOwner {

@@ -98,8 +98,10 @@ func openSegment(fsys vfs.FS, dir string, baseOffset int64, nowMs int64) (*Segme
 	}
 	if size > math.MaxInt32 {
 		s.abandon()
-		return nil, &CorruptionError{Path: s.path(logSuffix), Position: size, BaseOffset: baseOffset,
-			Err: errors.New("the file is larger than a segment can be")}
+		return nil, &CorruptionError{
+			Path: s.path(logSuffix), Position: size, BaseOffset: baseOffset,
+			Err: errors.New("the file is larger than a segment can be"),
+		}
 	}
 	s.size.Store(size)
 	return s, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kgo-project/kgo/broker/syncx"
 	"github.com/kgo-project/kgo/broker/vfs"
@@ -119,7 +120,7 @@ func (x *txnIndex) all() ([]AbortedTxn, error) {
 	if err := x.load(); err != nil {
 		return nil, err
 	}
-	return x.entries[:len(x.entries):len(x.entries)], nil
+	return slices.Clip(x.entries), nil
 }
 
 // reset removes every entry, before recovery fills the index again.

@@ -21,21 +21,32 @@ func TestUnacceptableBatchesAreRefused(t *testing.T) {
 		message string
 		records int
 	}{
-		{name: "too large", cfg: func(cfg *LogConfig) { cfg.MaxMessageBytes = 100 }, raw: func() []byte { return recordsOf(t, 5, nil) },
-			want: kerr.MessageTooLarge, message: "exceeds the maximum configured value of 100"},
-		{name: "larger than a segment", cfg: func(cfg *LogConfig) { cfg.SegmentBytes = 100 }, raw: func() []byte { return recordsOf(t, 5, nil) },
-			want: kerr.RecordListTooLarge, message: "segment size of 100"},
+		{
+			name: "too large", cfg: func(cfg *LogConfig) { cfg.MaxMessageBytes = 100 }, raw: func() []byte { return recordsOf(t, 5, nil) },
+			want: kerr.MessageTooLarge, message: "exceeds the maximum configured value of 100",
+		},
+		{
+			name: "larger than a segment", cfg: func(cfg *LogConfig) { cfg.SegmentBytes = 100 }, raw: func() []byte { return recordsOf(t, 5, nil) },
+			want: kerr.RecordListTooLarge, message: "segment size of 100",
+		},
 		{name: "a wrong checksum", raw: func() []byte { b := recordsOf(t, 1, nil); b[len(b)-1] ^= 1; return b }, want: kerr.CorruptMessage},
 		{name: "half a batch", raw: func() []byte { b := recordsOf(t, 1, nil); return b[:len(b)-1] }, want: kerr.CorruptMessage},
 		{name: "nothing", raw: func() []byte { return nil }, want: kerr.CorruptMessage},
-		{name: "two batches", raw: func() []byte { return append(recordsOf(t, 1, nil), recordsOf(t, 1, nil)...) },
-			want: kerr.InvalidRecord, message: "more than one batch"},
-		{name: "an offset", raw: func() []byte { b := batch.Batch(recordsOf(t, 1, nil)); b.SetBaseOffset(7); return b },
-			want: kerr.InvalidRecord, message: "should be 0, but it is 7"},
+		{
+			name: "two batches", raw: func() []byte { return append(recordsOf(t, 1, nil), recordsOf(t, 1, nil)...) },
+			want: kerr.InvalidRecord, message: "more than one batch",
+		},
+		{
+			name: "an offset", raw: func() []byte { b := batch.Batch(recordsOf(t, 1, nil)); b.SetBaseOffset(7); return b },
+			want: kerr.InvalidRecord, message: "should be 0, but it is 7",
+		},
 		{name: "a control batch", raw: func() []byte { return marker(1, true) }, want: kerr.InvalidRecord, message: "control records"},
-		{name: "a producer without sequence", raw: func() []byte { return recordsOf(t, 1, idempotent(5, 0, -1)) },
-			want: kerr.InvalidRecord, message: "Invalid sequence number -1"},
-		{name: "no key in a compacted topic", cfg: func(cfg *LogConfig) { cfg.Compact = true },
+		{
+			name: "a producer without sequence", raw: func() []byte { return recordsOf(t, 1, idempotent(5, 0, -1)) },
+			want: kerr.InvalidRecord, message: "Invalid sequence number -1",
+		},
+		{
+			name: "no key in a compacted topic", cfg: func(cfg *LogConfig) { cfg.Compact = true },
 			raw: func() []byte {
 				var b batch.Builder
 				b.Reset(0, batch.Compression{})
@@ -43,13 +54,18 @@ func TestUnacceptableBatchesAreRefused(t *testing.T) {
 				b.Append(now, nil, []byte("v"))
 				raw, _ := b.Finish(nil)
 				return raw
-			}, want: kerr.InvalidRecord, message: "record errors in total", records: 1},
-		{name: "too old", cfg: func(cfg *LogConfig) { cfg.TimestampBeforeMaxMs = 499 }, raw: func() []byte { return recordsOf(t, 3, nil) },
-			want: kerr.InvalidTimestamp, message: "invalid timestamp", records: 1},
-		{name: "too new", cfg: func(cfg *LogConfig) { cfg.TimestampAfterMaxMs = 10 },
+			}, want: kerr.InvalidRecord, message: "record errors in total", records: 1,
+		},
+		{
+			name: "too old", cfg: func(cfg *LogConfig) { cfg.TimestampBeforeMaxMs = 499 }, raw: func() []byte { return recordsOf(t, 3, nil) },
+			want: kerr.InvalidTimestamp, message: "invalid timestamp", records: 1,
+		},
+		{
+			name: "too new", cfg: func(cfg *LogConfig) { cfg.TimestampAfterMaxMs = 10 },
 			raw: func() []byte {
 				return recordsOf(t, 1, func(b *batch.Builder) { b.Append(now+11, nil, nil) })
-			}, want: kerr.InvalidTimestamp, message: "invalid timestamp", records: 1},
+			}, want: kerr.InvalidTimestamp, message: "invalid timestamp", records: 1,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			opts := testOptions(vfs.NewMem(), "data")

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sort"
@@ -43,9 +44,7 @@ func (c *crash) clone(n *memNode) *memNode {
 		return copied
 	}
 	survived := make(map[string]*memNode, len(n.entries))
-	for name, child := range n.durableEntries {
-		survived[name] = child
-	}
+	maps.Copy(survived, n.durableEntries)
 	for _, r := range n.pendingNames {
 		if !c.lucky() {
 			break

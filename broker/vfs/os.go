@@ -15,6 +15,7 @@ func (osFS) Open(name string) (File, error) { return wrapOS(openFile(name, os.O_
 func (osFS) Create(name string) (File, error) {
 	return wrapOS(openFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644))
 }
+
 func (osFS) OpenReadWrite(name string) (File, error) {
 	return wrapOS(openFile(name, os.O_RDWR|os.O_CREATE, 0o644))
 }

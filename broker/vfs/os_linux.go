@@ -11,7 +11,7 @@ import (
 func syncData(f *os.File) error {
 	for {
 		err := unix.Fdatasync(int(f.Fd()))
-		if err == unix.EINTR { //nolint:errorlint // errno from the call itself
+		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {

@@ -34,7 +34,7 @@ func TestFileSystemsBehaveAlike(t *testing.T) {
 			_, err3 := f.WriteAt([]byte("H"), 0)
 			mustNil(t, err1, err2, err3, f.Sync(), f.SyncData(), fsys.SyncDir(dir))
 			buf := make([]byte, 20)
-			if n, err := f.ReadAt(buf, 0); n != 11 || err != io.EOF || string(buf[:n]) != "Hello world" {
+			if n, err := f.ReadAt(buf, 0); n != 11 || !errors.Is(err, io.EOF) || string(buf[:n]) != "Hello world" {
 				t.Fatalf("read %q, %v", buf[:n], err)
 			}
 			mustNil(t, f.Truncate(5))

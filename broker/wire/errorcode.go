@@ -15,8 +15,7 @@ func ErrorCode(err error) int16 {
 	if err == nil {
 		return 0
 	}
-	var coded *kerr.Error
-	if errors.As(err, &coded) {
+	if coded, ok := errors.AsType[*kerr.Error](err); ok {
 		return coded.Code
 	}
 	var path *fs.PathError

@@ -125,7 +125,7 @@ func (c *Conn) parse(frame []byte) (*Request, *API, error) {
 			kmsg.NameForKey(h.key), h.version, c.listener.Name, row.Min, row.Max)}
 	}
 	if !c.authenticated.Load() && !row.BeforeAuth {
-		return nil, nil, &frameError{fmt.Sprintf("%s request before authentication", kmsg.NameForKey(h.key))}
+		return nil, nil, &frameError{kmsg.NameForKey(h.key) + " request before authentication"}
 	}
 	req := kmsg.RequestForKey(h.key)
 	req.SetVersion(h.version)

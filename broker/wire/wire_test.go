@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -175,8 +176,8 @@ func TestResponsesKeepTheOrder(t *testing.T) {
 		held = append(held, <-parked)
 	}
 	var wg sync.WaitGroup
-	for i := len(held) - 1; i >= 0; i-- {
-		wg.Go(func() { held[i].Respond(kmsg.NewPtrMetadataResponse()) })
+	for _, h := range slices.Backward(held) {
+		wg.Go(func() { h.Respond(kmsg.NewPtrMetadataResponse()) })
 	}
 	for i := range int32(n) {
 		if id := correlationID(readFrame(t, nc)); id != i {

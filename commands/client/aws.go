@@ -112,7 +112,7 @@ func awsEndpoint(ctx context.Context, uri, header, value string) (aws.Auth, erro
 	if err != nil {
 		return aws.Auth{}, err
 	}
-	var answer struct{ AccessKeyId, SecretAccessKey, Token string } //nolint:revive // the names are AWS's
+	var answer struct{ AccessKeyId, SecretAccessKey, Token string }
 	if err := json.Unmarshal(body, &answer); err != nil || answer.AccessKeyId == "" {
 		return aws.Auth{}, fmt.Errorf("AWS_MSK_IAM: %s answered without credentials", uri)
 	}

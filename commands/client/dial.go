@@ -99,8 +99,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	conn, err := d.net.DialContext(ctx, network, address)
 	if err != nil {
 		step := stepConnect
-		var dns *net.DNSError
-		if errors.As(err, &dns) {
+		if _, ok := errors.AsType[*net.DNSError](err); ok {
 			step = stepResolve
 		}
 		return nil, d.fail(address, step, err)
@@ -202,8 +201,7 @@ func (d *dialer) cause(err error) error {
 
 // Explain turns an error into one line.
 func Explain(err error) string {
-	var kafka *kerr.Error
-	if errors.As(err, &kafka) {
+	if kafka, ok := errors.AsType[*kerr.Error](err); ok {
 		if text := strings.TrimPrefix(err.Error(), kafka.Error()); text == "" {
 			return kafka.Description + " (" + kafka.Message + ")"
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -144,9 +145,7 @@ func unescape(s string) (string, error) {
 // Clone returns a copy.
 func (p Properties) Clone() Properties {
 	c := make(Properties, len(p))
-	for k, v := range p {
-		c[k] = v
-	}
+	maps.Copy(c, p)
 	return c
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -150,7 +151,7 @@ func jaasFields(text string) ([]string, error) {
 	}
 	flush()
 	if len(fields) > 0 {
-		return nil, fmt.Errorf("it has to end with a semicolon")
+		return nil, errors.New("it has to end with a semicolon")
 	}
 	return nil, nil
 }

@@ -257,10 +257,5 @@ func (o *Option) flags() []string {
 func (o *Option) display() string { return strings.Join(o.flags(), "/") }
 
 func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, s)
 }

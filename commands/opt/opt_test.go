@@ -8,10 +8,16 @@ import (
 )
 
 var tableSpec = &Spec{Name: "tool", Intro: "A tool.", Options: []Option{
-	{Name: "list"}, {Name: "topic", Arg: Required, Type: "String"}, {Name: "config", Arg: Required, Repeat: true},
-	{Name: "state", Arg: Optional}, {Name: "shift-by", Arg: Optional, Type: "Long"}, {Name: "partitions", Arg: Required, Type: "Integer"},
-	{Name: "bootstrap-server", Arg: Required}, {Name: "zookeeper", Arg: Required, Means: "bootstrap-server"},
-	{Name: "old", Gone: "use --topic"}, {Name: "force", Ignored: true},
+	{Name: "list"},
+	{Name: "topic", Arg: Required, Type: "String"},
+	{Name: "config", Arg: Required, Repeat: true},
+	{Name: "state", Arg: Optional},
+	{Name: "shift-by", Arg: Optional, Type: "Long"},
+	{Name: "partitions", Arg: Required, Type: "Integer"},
+	{Name: "bootstrap-server", Arg: Required},
+	{Name: "zookeeper", Arg: Required, Means: "bootstrap-server"},
+	{Name: "old", Gone: "use --topic"},
+	{Name: "force", Ignored: true},
 }}
 
 // show prints what a command line was read as.

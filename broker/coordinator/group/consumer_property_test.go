@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -239,8 +240,10 @@ func (w *consumerWorld) checkSettled() {
 }
 
 func (w *consumerWorld) story() (s string) {
+	var sSb242 strings.Builder
 	for _, line := range w.trace[max(0, len(w.trace)-40):] {
-		s += line + "\n"
+		sSb242.WriteString(line + "\n")
 	}
+	s += sSb242.String()
 	return s + stateString(w.shard, true)
 }

@@ -17,8 +17,7 @@ func (e *detailed) Unwrap() error { return e.code }
 
 // protocolError finds the error to answer with.
 func protocolError(err error) *kerr.Error {
-	var code *kerr.Error
-	if errors.As(err, &code) {
+	if code, ok := errors.AsType[*kerr.Error](err); ok {
 		return code
 	}
 	return kerr.UnknownServerError
@@ -32,8 +31,7 @@ func errorCode(err error) int16 {
 }
 
 func errorMessage(err error) *string {
-	var d *detailed
-	if errors.As(err, &d) {
+	if d, ok := errors.AsType[*detailed](err); ok {
 		return &d.message
 	}
 	return nil

@@ -2,6 +2,7 @@ package group
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -156,7 +157,11 @@ func codeName(code int16) string {
 	if code == 0 {
 		return "NONE"
 	}
-	return kerr.ErrorForCode(code).(*kerr.Error).Message
+	return func() *kerr.Error {
+		target := &kerr.Error{}
+		_ = errors.As(kerr.ErrorForCode(code), &target)
+		return target
+	}().Message
 }
 
 // args reads a command's arguments.
@@ -320,9 +325,11 @@ func joinString(r *kmsg.JoinGroupResponse) string {
 	if r.SkipAssignment {
 		s += " skip-assignment"
 	}
+	var sSb323 strings.Builder
 	for _, m := range r.Members {
-		s += fmt.Sprintf(" [%s %s %q]", m.MemberID, deref(m.InstanceID), m.ProtocolMetadata)
+		sSb323.WriteString(fmt.Sprintf(" [%s %s %q]", m.MemberID, deref(m.InstanceID), m.ProtocolMetadata))
 	}
+	s += sSb323.String()
 	return s
 }
 
@@ -534,7 +541,7 @@ func (w *world) consumerHeartbeat(a args) {
 			}
 			id, _ := w.topics.TopicID(topic)
 			t := kmsg.ConsumerGroupHeartbeatRequestTopic{TopicID: id}
-			for _, p := range strings.Split(partitions, "+") {
+			for p := range strings.SplitSeq(partitions, "+") {
 				n, _ := strconv.Atoi(p)
 				t.Partitions = append(t.Partitions, int32(n))
 			}
@@ -571,9 +578,11 @@ func (w *world) describeConsumer(a args) {
 	g := w.shard.describeConsumer(a.str("group", "g"))
 	w.print("%s %s state=%s epoch=%d assigned=%d assignor=%s", codeName(g.ErrorCode), deref(g.ErrorMessage), g.State, g.Epoch, g.AssignmentEpoch, g.AssignorName)
 	show := func(as kmsg.Assignment) (s string) {
+		var sSb574 strings.Builder
 		for _, t := range as.TopicPartitions {
-			s += fmt.Sprintf("%s%v", t.Topic, t.Partitions)
+			sSb574.WriteString(fmt.Sprintf("%s%v", t.Topic, t.Partitions))
 		}
+		s += sSb574.String()
 		return s
 	}
 	for _, m := range g.Members {

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ func checkpointLines(text string) ([]string, error) {
 	}
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	if len(lines) < 2 {
-		return nil, fmt.Errorf("a checkpoint begins with its version and the number of its entries")
+		return nil, errors.New("a checkpoint begins with its version and the number of its entries")
 	}
 	if lines[0] != "0" {
 		return nil, fmt.Errorf("unknown version %q", lines[0])

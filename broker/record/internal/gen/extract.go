@@ -189,5 +189,5 @@ func writeTableFile(name, header string, messages []*message) error {
 	var buf bytes.Buffer
 	buf.WriteString(header)
 	writeTable(&buf, messages)
-	return os.WriteFile(name, buf.Bytes(), 0o644) //nolint:gosec // source files are everybody's to read
+	return os.WriteFile(name, buf.Bytes(), 0o644)
 }

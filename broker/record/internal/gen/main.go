@@ -113,5 +113,5 @@ func writeGo(name string, body []byte) error {
 		_ = os.WriteFile(name, src, 0o600) // for the eye that looks for the mistake
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	return os.WriteFile(name, formatted, 0o644) //nolint:gosec // source files are everybody's to read
+	return os.WriteFile(name, formatted, 0o644)
 }

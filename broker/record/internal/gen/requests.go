@@ -43,7 +43,7 @@ func writeRequestSchemas(name string, requests []*message) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, formatted, 0o644) //nolint:gosec // source files are everybody's to read
+	return os.WriteFile(name, formatted, 0o644)
 }
 
 func flexibleFrom(m *message) int {
