@@ -26,6 +26,7 @@ const (
 	retryRefused     = 5 * time.Second        // after a peer that does not want us
 	greetingTimeout  = 5 * time.Second        // for what connected to say who it is
 	maxIncoming      = 64                     // connections from peers at a time
+	reconnectGrace   = 150 * time.Millisecond // for a peer whose connection broke to make another: above its heartbeat interval and its retry
 	acceptErrorDelay = 100 * time.Millisecond // after a failed accept
 )
 
@@ -53,6 +54,7 @@ type NetworkTransport struct {
 		sync.Mutex
 		peers    map[ident.BrokerID]*peer
 		incoming map[net.Conn]struct{}
+		from     map[ident.BrokerID]int // connections that each peer's messages come over
 		closed   bool
 	}
 }
@@ -72,6 +74,7 @@ func NewNetworkTransport(cfg NetworkConfig, receiver Receiver) *NetworkTransport
 	t := &NetworkTransport{cfg: cfg, receiver: receiver, ctx: ctx, cancel: cancel}
 	t.mu.peers = make(map[ident.BrokerID]*peer)
 	t.mu.incoming = make(map[net.Conn]struct{})
+	t.mu.from = make(map[ident.BrokerID]int)
 	t.wg.Go(t.accept)
 	return t
 }
@@ -299,6 +302,10 @@ func (t *NetworkTransport) receive(conn net.Conn) {
 		t.mu.Unlock()
 	}()
 	from, err := t.welcome(conn)
+	if err == nil {
+		t.connected(from, 1)
+		defer t.disconnected(from)
+	}
 	in := bufio.NewReaderSize(conn, 64<<10)
 	for err == nil {
 		var m *raftpb.Message
@@ -313,6 +320,29 @@ func (t *NetworkTransport) receive(conn net.Conn) {
 	}
 	if t.ctx.Err() == nil {
 		t.cfg.Logger.Debug("quorum connection ended", "remote", conn.RemoteAddr().String(), "error", err)
+	}
+}
+
+func (t *NetworkTransport) connected(from ident.BrokerID, n int) (left int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mu.from[from] += n
+	return t.mu.from[from]
+}
+
+// disconnected tells the receiver that a peer is gone, unless it connects again at once, as a live one does that has something to say.
+func (t *NetworkTransport) disconnected(from ident.BrokerID) {
+	if t.connected(from, -1) > 0 {
+		return
+	}
+	timer := time.NewTimer(reconnectGrace)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		if t.connected(from, 0) == 0 {
+			t.receiver.Disconnected(from)
+		}
+	case <-t.ctx.Done():
 	}
 }
 

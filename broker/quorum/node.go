@@ -29,6 +29,8 @@ type Receiver interface {
 	// Unreachable reports that messages to a peer were lost; SnapshotSent how the sending of a snapshot ended.
 	Unreachable(id ident.BrokerID)
 	SnapshotSent(id ident.BrokerID, ok bool)
+	// Disconnected reports that the connection a peer's messages came over has ended, and that the peer did not come back at once.
+	Disconnected(id ident.BrokerID)
 	// Voters are the members and where they listen, which may change.
 	Voters() []Voter
 }
@@ -55,6 +57,8 @@ type Node struct {
 	members atomic.Pointer[[]MemberState]
 	heard   map[ident.BrokerID]MemberState // the loop's: when followers last answered
 	commits waiters
+
+	campaignAfter int // the loop's: ticks until it stands for election in a dead leader's place; 0: it has no cause to
 }
 
 // view is what readers see of the loop's state without asking it. Its high watermark may lag behind the log's.
@@ -131,6 +135,9 @@ func (n *Node) run() {
 		case <-ticker.C:
 			if err = r.Tick(); err == nil {
 				err = n.campaignEarly(started)
+			}
+			if err == nil {
+				err = n.campaignAfterLoss()
 			}
 			n.describe(time.Now())
 		case <-n.quit:
@@ -344,6 +351,46 @@ func (n *Node) Unreachable(id ident.BrokerID) {
 	case n.input <- func(r *Replica) { r.Unreachable(id) }:
 	default:
 	}
+}
+
+// Disconnected implements Receiver. A leader that is gone need not be waited for: who had a connection from it forgets it, and so refuses no candidate.
+// Where it lives after all, its next heartbeat is obeyed as before.
+func (n *Node) Disconnected(id ident.BrokerID) {
+	n.tell(func(r *Replica) {
+		if r.leader != id || id == n.cfg.NodeID || r.failed != nil {
+			return
+		}
+		n.cfg.Logger.Info("the connection from the metadata quorum's leader has ended", "leader", int32(id))
+		if err := r.ForgetLeader(); err == nil {
+			n.campaignAfter = n.rank(id)
+		}
+	})
+}
+
+// rank is how many ticks this node leaves to others before it stands for election in a dead leader's place: the voter with the lowest id has none.
+func (n *Node) rank(dead ident.BrokerID) int {
+	rank := 1
+	for _, v := range n.replica.log.voters.at(n.replica.log.applied).voters {
+		if v.ID < n.cfg.NodeID && v.ID != dead {
+			rank += 2
+		}
+	}
+	return rank
+}
+
+// campaignAfterLoss stands for election in a dead leader's place, when those before this node had their turn.
+func (n *Node) campaignAfterLoss() error {
+	switch {
+	case n.campaignAfter == 0:
+		return nil
+	case n.replica.leader != ident.NoBroker:
+		n.campaignAfter = 0
+		return nil
+	}
+	if n.campaignAfter--; n.campaignAfter > 0 {
+		return nil
+	}
+	return n.replica.CampaignAtOnce()
 }
 
 // SnapshotSent implements Receiver.

@@ -91,6 +91,9 @@ func (r *Replica) restore() error {
 // CampaignAtOnce stands for election without waiting for the election timeout: right for a lone voter, and harmless for others.
 func (r *Replica) CampaignAtOnce() error { return r.guard(r.raft.Campaign) }
 
+// ForgetLeader makes a follower one without a leader, which may vote for another at once. A message from the leader makes it follow again.
+func (r *Replica) ForgetLeader() error { return r.guard(r.raft.ForgetLeader) }
+
 // IsOnlyVoter reports whether this node alone decides.
 func (r *Replica) IsOnlyVoter() bool {
 	voters := r.log.voters.at(r.log.applied).voters
