@@ -2,12 +2,12 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +24,9 @@ func newCoordinatorCmd(f *Factory, runF func(context.Context, *serverOptions) er
 		GroupID: groupCluster,
 		Long: `Runs the cluster's metadata quorum in a process of its own: what ZooKeeper was to Kafka, and what a KRaft
 controller is today. Brokers find it by zookeeper.connect=localhost:2181 or controller.quorum.bootstrap.servers.
+
+Several coordinators are an ensemble: server.N=host:2888:3888 lines in each file, and the number N of each in
+its dataDir/myid. Any majority of them keeps the cluster going.
 
 The file is ZooKeeper's (dataDir, clientPort) or a KRaft controller's (process.roles=controller). Without
 one it listens on port 2181 and keeps its data in ` + filepath.Join(defaultDataDir("~"), "coordinator") + `.`,
@@ -59,18 +62,32 @@ func (o *serverOptions) loadCoordinator() (*config.Layers, *config.Broker, []con
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if len(zoo.Voters) > 1 {
-		return nil, nil, nil, errors.New("kgo coordinator: an ensemble of several servers (server.N) is not served yet; leave one server.N line, or none")
-	}
+	layers, cfg, more, err := config.Load(config.LoadOptions{Overrides: zooKeeperSettings(zoo)})
+	return layers, cfg, append(warnings, more...), err
+}
+
+// zooKeeperSettings are a controller's settings that mean what a ZooKeeper file says. In an ensemble brokers and tools come to the client port, the
+// members to the first port of server.N.
+func zooKeeperSettings(zoo *config.Coordinator) []string {
 	port := strconv.Itoa(int(zoo.ClientListener.Port))
 	host := zoo.ClientListener.Host
 	id := strconv.Itoa(int(zoo.MyID))
-	layers, cfg, more, err := config.Load(config.LoadOptions{Overrides: []string{
-		"process.roles=controller", "node.id=" + id, "controller.listener.names=CONTROLLER",
-		"listeners=CONTROLLER://" + net.JoinHostPort(host, port), "controller.quorum.voters=" + id + "@localhost:" + port,
+	names, listeners, voters := "CONTROLLER", "CONTROLLER://"+net.JoinHostPort(host, port), id+"@localhost:"+port
+	if len(zoo.Voters) > 1 {
+		var all []string
+		for _, v := range zoo.Voters {
+			all = append(all, strconv.Itoa(int(v.ID))+"@"+v.String())
+			if v.ID == zoo.MyID {
+				names, listeners = names+",QUORUM", listeners+",QUORUM://"+v.String()
+			}
+		}
+		voters = strings.Join(all, ",")
+	}
+	return []string{
+		"process.roles=controller", "node.id=" + id, "controller.listener.names=" + names, "listeners=" + listeners,
+		"listener.security.protocol.map=CONTROLLER:PLAINTEXT,QUORUM:PLAINTEXT", "controller.quorum.voters=" + voters,
 		"log.dirs=" + zoo.DataDir, "max.connections.per.ip=" + strconv.Itoa(perIP(zoo.MaxClientCnxns)),
-	}})
-	return layers, cfg, append(warnings, more...), err
+	}
 }
 
 // perIP is ZooKeeper's maxClientCnxns, where 0 means no limit.
@@ -87,9 +104,9 @@ func fourLetterWords(word string, s *server.Server) (string, bool) {
 	case "ruok":
 		return "imok", true
 	case "srvr", "stat":
-		return fmt.Sprintf("kgo version: %s\nMode: standalone\nNode count: %d\n", version, s.MetadataRecords()), true
+		return fmt.Sprintf("kgo version: %s\nMode: %s\nNode count: %d\n", version, s.QuorumRole(), s.MetadataRecords()), true
 	case "mntr":
-		return fmt.Sprintf("zk_version\t%s\nzk_server_state\tstandalone\nzk_znode_count\t%d\n", version, s.MetadataRecords()), true
+		return fmt.Sprintf("zk_version\t%s\nzk_server_state\t%s\nzk_znode_count\t%d\n", version, s.QuorumRole(), s.MetadataRecords()), true
 	}
 	return "", false
 }

@@ -23,12 +23,16 @@ const MetadataTopic = "__cluster_metadata"
 // MetadataTopicID is the metadata log's topic id, which is the same in every cluster.
 var MetadataTopicID = ident.TopicID{15: 1}
 
+// ForwardingClientID is the client id by which members of the quorum forward requests to the leader. Such a request goes no further.
+const ForwardingClientID = "kgo-controller"
+
 // MetadataLog is the quorum node's log as observers read it: *quorum.Node.
 type MetadataLog interface {
 	Fetch(req quorum.FetchRequest) (quorum.FetchResponse, error)
 	FetchSnapshot(id quorum.SnapshotID, position int64, maxBytes int) (data []byte, size int64, err error)
 	WaitCommitted(ctx context.Context, offset int64) error
 	Leader() (ident.BrokerID, int32)
+	Voters() []quorum.Voter
 }
 
 // ControllerHandlers answers the requests of a controller's listeners: what brokers say and ask, the metadata log, and what administrators
@@ -37,7 +41,9 @@ type ControllerHandlers struct {
 	NodeID   ident.BrokerID
 	Metadata *metadata.Store
 	Log      func() MetadataLog // nil until the log is open
-	Submit   func(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error)
+	// Submit has the active controller handle a request, wherever it is; SubmitHere this node's, if it is the active one.
+	Submit     func(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error)
+	SubmitHere func(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error)
 	// Endpoint is where this listener is reached.
 	Endpoint metadata.Endpoint
 	Logger   *slog.Logger
@@ -70,7 +76,15 @@ func (h *ControllerHandlers) submit(r *wire.Request) {
 	go func() {
 		ctx, cancel := context.WithTimeout(r.Conn.Context(), forwardTimeout)
 		defer cancel()
-		resp, err := h.Submit(ctx, &controller.Context{Principal: r.Conn.Principal().String()}, r.Body)
+		submit, forwarded := h.Submit, r.ClientID != nil && *r.ClientID == ForwardingClientID
+		if forwarded {
+			submit = h.SubmitHere
+		}
+		resp, err := submit(ctx, &controller.Context{Principal: r.Conn.Principal().String(), Forwarded: forwarded}, r.Body)
+		if forwarded && errors.Is(err, controller.ErrNotController) {
+			r.Close(err) // the member that forwarded it asks the next leader; no answer could say so in all kinds of requests alike
+			return
+		}
 		if err != nil {
 			resp = controller.ErrorResponse(r.Body, err)
 		}
@@ -172,7 +186,12 @@ func (h *ControllerHandlers) describeCluster(r *wire.Request) {
 		resp.Brokers = append(resp.Brokers, row)
 	}
 	if req.EndpointType == endpointTypeControllers {
-		add(h.NodeID, h.Endpoint, nil, false)
+		for _, v := range h.voters() {
+			add(v.ID, metadata.Endpoint{Host: v.Endpoints[0].Host, Port: v.Endpoints[0].Port}, nil, false)
+		}
+		if len(resp.Brokers) == 0 {
+			add(h.NodeID, h.Endpoint, nil, false)
+		}
 		r.Respond(resp)
 		return
 	}
@@ -222,4 +241,13 @@ func (h *ControllerHandlers) leader() int32 {
 		return int32(leader)
 	}
 	return int32(ident.NoBroker)
+}
+
+// voters are the quorum's members whose addresses are known.
+func (h *ControllerHandlers) voters() []quorum.Voter {
+	log := h.Log()
+	if log == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(log.Voters()), func(v quorum.Voter) bool { return len(v.Endpoints) == 0 })
 }

@@ -72,6 +72,9 @@ func (l *lifecycle) run(ctx context.Context) {
 	}
 }
 
+// heartbeatRetry is how soon a heartbeat that wasn't answered is sent again: until the quorum has heard of it, the session runs out.
+const heartbeatRetry = 100 * time.Millisecond
+
 // errFatalRegistration marks refusals that asking again doesn't mend.
 var errFatalRegistration = errors.New("registration refused")
 
@@ -137,6 +140,7 @@ func (l *lifecycle) beat(ctx context.Context) error {
 		wait := l.heartbeat
 		if err != nil {
 			l.log.Warn("heartbeat failed", "error", err)
+			wait = min(wait, heartbeatRetry)
 		} else {
 			hb := resp.(*kmsg.BrokerHeartbeatResponse)
 			if err := kerr.ErrorForCode(hb.ErrorCode); err != nil {
@@ -148,6 +152,7 @@ func (l *lifecycle) beat(ctx context.Context) error {
 					return err
 				}
 				l.log.Warn("heartbeat refused", "error", err)
+				wait = min(wait, heartbeatRetry)
 			} else if hb.ShouldShutdown && stopping {
 				l.letGo()
 				return nil

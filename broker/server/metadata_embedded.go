@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/controller"
 	"github.com/kgo-project/kgo/broker/ident"
@@ -30,7 +32,7 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 		clusterID = s.clusterOnDisk()
 	}
 	if clusterID == "" {
-		clusterID = storage.NewUUID().String()
+		clusterID = newClusterID(cfg.Quorum.Voters)
 	}
 	s.nodeID = s.chooseNodeID(1)
 	if err := s.openStorage(ctx, clusterID); err != nil {
@@ -39,7 +41,8 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 	s.store = metadata.NewStore(clusterID)
 	node := new(lateNode)
 	ctl := controller.New(s.controllerConfig(clusterID, node), node, s.store, s.opts.Loggers.Logger("kafka.controller"))
-	q := &embeddedQuorum{Controller: ctl, late: node, cluster: clusterID}
+	q := &embeddedQuorum{controller: ctl, late: node, cluster: clusterID}
+	q.router = leaderRouter{nodeID: s.nodeID, local: ctl, node: node, network: s.opts.Network}
 	s.quorum = q
 	s.onStop(func(context.Context) {
 		if err := q.close(); err != nil {
@@ -47,7 +50,7 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 		}
 	})
 	machine := &metadataMachine{store: s.store, controller: ctl, log: s.opts.Loggers.Logger("kafka.raft"), led: make(chan struct{})}
-	n, err := quorum.OpenNode(ctx, s.quorumConfig(clusterID), machine, nil)
+	n, err := quorum.OpenNode(ctx, s.quorumConfig(clusterID), machine, s.votersTransport(clusterID))
 	if err != nil {
 		return fmt.Errorf("metadata log in %s: %w", cfg.MetadataLogDir, err)
 	}
@@ -139,7 +142,10 @@ func (s *Server) dirFailed(dir string, cause error) {
 
 func (s *Server) controllerConfig(clusterID string, node *lateNode) controller.Config {
 	cfg := s.opts.Config
-	voters := []ident.BrokerID{s.nodeID}
+	var voters []ident.BrokerID
+	for _, v := range s.voters() {
+		voters = append(voters, v.ID)
+	}
 	return controller.Config{
 		NodeID: s.nodeID, ClusterID: clusterID, Schema: configSchema{s.opts.Layers}, Quorum: quorumInfo{s.nodeID, node},
 		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), Voters: voters,
@@ -152,7 +158,7 @@ func (s *Server) controllerConfig(clusterID string, node *lateNode) controller.C
 func (s *Server) quorumConfig(clusterID string) quorum.Config {
 	q := s.opts.Config.Quorum
 	c := quorum.Config{
-		NodeID: s.nodeID, ClusterID: clusterID, FS: s.opts.FS, Dir: s.opts.Config.MetadataLogDir, Voters: []quorum.Voter{{ID: s.nodeID}},
+		NodeID: s.nodeID, ClusterID: clusterID, FS: s.opts.FS, Dir: s.opts.Config.MetadataLogDir, Voters: s.voters(),
 		ElectionTimeout: q.ElectionTimeout, SegmentBytes: q.SegmentBytes, SegmentMs: q.SegmentAge.Milliseconds(),
 		SnapshotBytes: q.SnapshotBytes, SnapshotInterval: q.SnapshotInterval, RetentionBytes: q.RetentionBytes, RetentionMs: q.RetentionAge.Milliseconds(),
 		Logger:    s.opts.Loggers.Logger("kafka.raft"),
@@ -169,29 +175,30 @@ func (s *Server) quorumConfig(clusterID string) quorum.Config {
 	return c
 }
 
-// embeddedQuorum is a metadataSource in this process.
+// embeddedQuorum is a metadataSource with a voter in this process.
 type embeddedQuorum struct {
-	*controller.Controller
-	late    *lateNode
-	cluster string
+	controller *controller.Controller
+	router     leaderRouter
+	late       *lateNode
+	cluster    string
+}
+
+// Request is for this node's broker: its own requests, and those that it forwards for clients.
+func (q *embeddedQuorum) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
+	return q.router.submit(ctx, &controller.Context{InProcess: true, Forwarded: true}, req)
 }
 
 func (q *embeddedQuorum) clusterID() string { return q.cluster }
 
-func (q *embeddedQuorum) activeController() ident.BrokerID {
-	if n := q.late.node.Load(); n != nil {
-		leader, _ := n.Leader()
-		return leader
-	}
-	return ident.NoBroker
-}
+func (q *embeddedQuorum) activeController() ident.BrokerID { return q.router.leader() }
 
 func (q *embeddedQuorum) close() error {
-	q.Controller.Close()
+	err := q.router.close()
+	q.controller.Close()
 	if n := q.late.node.Load(); n != nil {
-		return n.Close()
+		err = errors.Join(err, n.Close())
 	}
-	return nil
+	return err
 }
 
 // quorumInfo describes the quorum for DescribeQuorum: controller.QuorumInfo.
@@ -208,11 +215,12 @@ func (q quorumInfo) DescribeQuorum() controller.QuorumState {
 	}
 	leader, epoch := n.Leader()
 	state := controller.QuorumState{LeaderID: leader, LeaderEpoch: epoch, HighWatermark: n.HighWatermark()}
-	now := time.Now()
-	for _, v := range n.Voters() {
-		state.Voters = append(state.Voters, controller.QuorumReplica{
-			ID: v.ID, DirectoryID: v.DirectoryID, LogEndOffset: state.HighWatermark, LastFetchTime: now, LastCaughtUpTime: now,
-		})
+	for _, m := range n.Members() {
+		r := controller.QuorumReplica{ID: m.ID, DirectoryID: m.DirectoryID, LogEndOffset: m.LogEndOffset, LastFetchTime: m.LastFetchTime, LastCaughtUpTime: m.LastCaughtUpTime}
+		for _, e := range m.Endpoints {
+			r.Listeners = append(r.Listeners, metadata.Endpoint{Name: e.Name, Host: e.Host, Port: e.Port})
+		}
+		state.Voters = append(state.Voters, r)
 	}
 	return state
 }

@@ -33,6 +33,9 @@ const (
 	firstReservedID   = 1000 // reserved.broker.max.id: ids that the cluster gives are above it
 	waitingReminder   = 10 * time.Second
 	metadataPartition = 0
+	remoteRounds      = 3                // how often all members are asked before a request fails
+	remotePatience    = 2 * time.Second  // with one member, for what is asked often
+	divergedPatience  = 30 * time.Second // with members that know less of the log than this node does
 )
 
 // openRemote follows the quorum that the configuration names. Nothing on disk is touched before the quorum has said which cluster it is.
@@ -135,35 +138,62 @@ func (q *remoteQuorum) close() error {
 	return errors.Join(errs...)
 }
 
-// Request asks the member that answered last, and the others in turn where it can't be reached. A request that may have arrived is not repeated:
-// whoever made it decides.
+// Request asks the member that answered last, and the others in turn while there is no answer. Any member will do: it brings the request to the
+// leader. As in Apache Kafka's brokers, a request whose answer was lost is asked again, so that the death of a member is not the client's problem;
+// when all have failed, several times over, the error is.
 func (q *remoteQuorum) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
 	var errs []error
-	for range q.clients {
+	for attempt := range remoteRounds * len(q.clients) {
 		q.mu.Lock()
 		at := q.current
 		q.mu.Unlock()
-		resp, err := q.clients[at].Request(ctx, req)
+		resp, err := q.ask(ctx, at, req)
 		if err == nil {
 			return resp, nil
 		}
-		errs = append(errs, fmt.Errorf("%s: %w", q.addresses[at], err))
-		q.mu.Lock()
-		if q.current == at {
-			q.current = (at + 1) % len(q.clients)
+		if attempt < len(q.clients) {
+			errs = append(errs, fmt.Errorf("%s: %w", q.addresses[at], err))
 		}
-		q.mu.Unlock()
-		if ctx.Err() != nil || !isDialError(err) {
+		q.moveOn(at)
+		if ctx.Err() != nil {
 			break
+		}
+		if (attempt+1)%len(q.clients) == 0 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(remoteBackoffMin << (attempt / len(q.clients))):
+			}
 		}
 	}
 	return nil, errors.Join(errs...)
 }
 
-// isDialError reports whether a request can't have been sent.
-func isDialError(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+// ask asks one member. What is due again soon is not waited for as long as an administrator's request.
+func (q *remoteQuorum) ask(ctx context.Context, at int, req kmsg.Request) (kmsg.Response, error) {
+	switch req.(type) {
+	case *kmsg.BrokerHeartbeatRequest, *kmsg.FetchRequest, *kmsg.DescribeClusterRequest:
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, remotePatience)
+		defer cancel()
+	}
+	return q.clients[at].Request(ctx, req)
+}
+
+// moveOn makes the next member the one to ask, unless that has happened.
+func (q *remoteQuorum) moveOn(from int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.current == from {
+		q.current = (from + 1) % len(q.clients)
+	}
+}
+
+// notThisMember is called where a member answered what another may answer better: one that has fallen behind, for example.
+func (q *remoteQuorum) notThisMember() {
+	q.mu.Lock()
+	at := q.current
+	q.mu.Unlock()
+	q.moveOn(at)
 }
 
 // awaitCluster asks which cluster the quorum is until it answers, and says what it waits for.
@@ -203,6 +233,7 @@ type observer struct {
 
 	next      int64 // the offset to fetch
 	lastEpoch int32
+	diverged  time.Time // since when no member's log goes on from there; zero: it does
 }
 
 // run follows the log until ctx ends; caughtUp is closed when the image is as new as the quorum's was.
@@ -259,6 +290,7 @@ func (o *observer) step(ctx context.Context) (highWatermark int64, err error) {
 	}
 	got := fetched.Topics[0].Partitions[0]
 	if err := kerr.ErrorForCode(got.ErrorCode); err != nil {
+		o.quorum.notThisMember() // one that has fallen behind doesn't have the offset yet
 		return 0, err
 	}
 	o.quorum.leader.Store(got.CurrentLeader.LeaderID)
@@ -266,9 +298,23 @@ func (o *observer) step(ctx context.Context) (highWatermark int64, err error) {
 	case got.SnapshotID.EndOffset > 0:
 		return got.HighWatermark, o.fetchSnapshot(ctx, quorum.SnapshotID{EndOffset: got.SnapshotID.EndOffset, LeaderEpoch: got.SnapshotID.Epoch})
 	case got.DivergingEpoch.EndOffset >= 0:
-		return 0, fmt.Errorf("%w: the quorum's log has another history from offset %d on; restart the broker", errUnusableMetadata, got.DivergingEpoch.EndOffset)
+		return 0, o.elsewhere(got.DivergingEpoch.EndOffset)
 	}
+	o.diverged = time.Time{}
 	return got.HighWatermark, o.apply(got.RecordBatches)
+}
+
+// elsewhere goes on with another member when one's log doesn't go on from where this node is. What this node has is committed, so that such a member has
+// only fallen behind; unless the quorum lost its log, which no member's catching up mends.
+func (o *observer) elsewhere(end int64) error {
+	if o.diverged.IsZero() {
+		o.diverged = time.Now()
+	}
+	if time.Since(o.diverged) > divergedPatience {
+		return fmt.Errorf("%w: the quorum's log has another history from offset %d on; restart the broker", errUnusableMetadata, end)
+	}
+	o.quorum.notThisMember()
+	return fmt.Errorf("the member's log ends at offset %d, before %d", end, o.next)
 }
 
 // apply replays whole batches; a cut one at the end comes again.

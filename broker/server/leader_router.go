@@ -1,0 +1,154 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/broker/api"
+	"github.com/kgo-project/kgo/broker/controller"
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/netx"
+	"github.com/kgo-project/kgo/broker/wire"
+)
+
+const leaderPoll = 20 * time.Millisecond // between looks for a leader
+
+// leaderRouter brings a request to the active controller, whichever voter's it is: this node's own without the network, another's over its
+// listener for controllers. While there is none, and when it dies over a request, the request waits for the next, as in Apache Kafka's brokers:
+// one that was carried out already is then asked for again, and answered accordingly (TOPIC_ALREADY_EXISTS).
+type leaderRouter struct {
+	nodeID  ident.BrokerID
+	local   *controller.Controller
+	node    *lateNode
+	network netx.Network
+
+	mu      sync.Mutex
+	clients map[ident.BrokerID]*wire.Client
+	closed  bool
+}
+
+// submit has the active controller handle the request. caller is of use where that is this node's.
+func (r *leaderRouter) submit(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error) {
+	for {
+		resp, err := r.try(ctx, caller, req)
+		if err == nil || !errors.Is(err, controller.ErrNotController) && !errors.Is(err, errForwarding) {
+			return resp, err
+		}
+		if r.alone() { // a lone voter that doesn't lead is starting or stopping
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", controller.ErrNotController, err)
+		case <-time.After(leaderPoll):
+		}
+	}
+}
+
+// errForwarding marks a request that didn't get an answer from the voter that led.
+var errForwarding = errors.New("the active controller could not be asked")
+
+func (r *leaderRouter) try(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error) {
+	leader := r.leader()
+	switch leader {
+	case ident.NoBroker:
+		return nil, controller.ErrNotController
+	case r.nodeID:
+		return r.local.Submit(ctx, caller, req)
+	}
+	client, err := r.client(leader)
+	if err != nil {
+		return nil, err
+	}
+	attempt, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go r.watch(attempt, cancel, leader)
+	resp, err := client.Request(attempt, req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: node %d: %w", errForwarding, leader, err)
+	}
+	return resp, nil
+}
+
+// watch ends an attempt when another node leads.
+func (r *leaderRouter) watch(ctx context.Context, cancel context.CancelFunc, leader ident.BrokerID) {
+	ticker := time.NewTicker(leaderPoll)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if now := r.leader(); now != leader && now != ident.NoBroker {
+				cancel()
+				return
+			}
+		}
+	}
+}
+
+func (r *leaderRouter) leader() ident.BrokerID {
+	if n := r.node.node.Load(); n != nil {
+		leader, _ := n.Leader()
+		return leader
+	}
+	return ident.NoBroker
+}
+
+func (r *leaderRouter) alone() bool {
+	n := r.node.node.Load()
+	return n == nil || len(n.Voters()) < 2
+}
+
+// client returns the connection to a voter, which dials where the voter is at that time.
+func (r *leaderRouter) client(id ident.BrokerID) (*wire.Client, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, wire.ErrClientClosed
+	}
+	c := r.clients[id]
+	if c == nil {
+		c = wire.NewClient(wire.ClientConfig{ClientID: api.ForwardingClientID, Dial: func(ctx context.Context) (net.Conn, error) {
+			addr, err := r.address(id)
+			if err != nil {
+				return nil, err
+			}
+			return r.network.DialContext(ctx, addr)
+		}})
+		if r.clients == nil {
+			r.clients = make(map[ident.BrokerID]*wire.Client)
+		}
+		r.clients[id] = c
+	}
+	return c, nil
+}
+
+func (r *leaderRouter) address(id ident.BrokerID) (string, error) {
+	if n := r.node.node.Load(); n != nil {
+		for _, v := range n.Voters() {
+			if v.ID == id && len(v.Endpoints) > 0 {
+				return net.JoinHostPort(v.Endpoints[0].Host, strconv.Itoa(int(v.Endpoints[0].Port))), nil
+			}
+		}
+	}
+	return "", fmt.Errorf("the address of node %d is not known", id)
+}
+
+func (r *leaderRouter) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	var errs []error
+	for _, c := range r.clients {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
