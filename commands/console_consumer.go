@@ -305,7 +305,8 @@ func (c *consoleConsumer) print(fetches kgo.Fetches) error {
 			c.count++
 			err := c.Formatter.write(c.out, r)
 			var unreadable *deserializationError
-			if errors.As(err, &unreadable) && c.SkipErrors {
+			var damaged *damagedRecordError
+			if (errors.As(err, &unreadable) || errors.As(err, &damaged)) && c.SkipErrors {
 				javaLog(c.IO.ErrOut, "ERROR", "Error processing message, skipping this message: ", consoleConsumerLogger)
 				fmt.Fprintln(c.IO.ErrOut, err)
 				continue
@@ -340,7 +341,6 @@ func (c *consoleConsumer) finish(ctx context.Context, err error) error {
 		_ = c.client.LeaveGroupContext(commit) // a member that can't say good-bye is removed when its session ends
 		cancel()
 	}
-	var unreadable *deserializationError
 	var polling *pollError
 	interrupted := ctx.Err() != nil
 	if isBrokenPipe(err) {
@@ -360,10 +360,10 @@ func (c *consoleConsumer) finish(ctx context.Context, err error) error {
 		return &exitError{code: signalCode(ctx)}
 	case err == nil || errors.Is(err, errTimedOut):
 		return nil
-	case errors.As(err, &unreadable):
-		return c.failed(err)
+	case errors.As(err, &polling):
+		return ErrSilent
 	}
-	return ErrSilent
+	return c.failed(err)
 }
 
 // failed reports an error as the original reports an exception that ends it.

@@ -27,6 +27,9 @@ func newFormatter(class string, props map[string]string) (messageFormatter, erro
 	case "NoOpMessageFormatter":
 		return noOpFormatter{}, nil
 	}
+	if schemas := coordinatorFormatters[strings.TrimPrefix(class, "org.apache.kafka.tools.consumer.")]; schemas != nil {
+		return &coordinatorFormatter{schemas: schemas}, nil
+	}
 	return nil, unknownClassError(class)
 }
 
