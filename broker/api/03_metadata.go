@@ -59,11 +59,12 @@ func (h *Handlers) metadata(r *wire.Request) {
 	}()
 }
 
-// findTopic looks a topic up by name, or by id where the name is null; without it, the row says what is wrong.
+// findTopic looks a topic up by id, or by name where the id is zero; without it, the row says what is wrong.
 func (h *Handlers) findTopic(image *metadata.Image, name *string, id ident.TopicID) (*metadata.Topic, kmsg.MetadataResponseTopic) {
 	row := kmsg.NewMetadataResponseTopic()
 	row.Topic, row.TopicID = name, id
-	if name == nil {
+	if name == nil || id != (ident.TopicID{}) {
+		row.Topic = nil
 		if t := image.TopicByID(id); t != nil {
 			return t, row
 		}

@@ -22,10 +22,17 @@ func (h *Handlers) incrementalAlterConfigs(r *wire.Request) {
 	resp := req.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
 	rest := *req
 	rest.Resources = nil
+	twice := repeated(req.Resources, func(res kmsg.IncrementalAlterConfigsRequestResource) resource {
+		return resource{res.ResourceType, res.ResourceName}
+	})
 	for _, res := range req.Resources {
-		if isLogger(res.ResourceType) {
+		err := h.checkChange(resource{res.ResourceType, res.ResourceName}, twice, incrementalChanges(res.Configs))
+		switch {
+		case err != nil:
+			resp.Resources = append(resp.Resources, incrementalRow(res, err))
+		case isLogger(res.ResourceType):
 			resp.Resources = append(resp.Resources, incrementalRow(res, h.alterLoggers(res, req.ValidateOnly)))
-		} else {
+		default:
 			rest.Resources = append(rest.Resources, res)
 		}
 	}
@@ -50,10 +57,17 @@ func (h *Handlers) alterConfigs(r *wire.Request) {
 	resp := req.ResponseKind().(*kmsg.AlterConfigsResponse)
 	rest := *req
 	rest.Resources = nil
+	twice := repeated(req.Resources, func(res kmsg.AlterConfigsRequestResource) resource {
+		return resource{res.ResourceType, res.ResourceName}
+	})
 	for _, res := range req.Resources {
-		if isLogger(res.ResourceType) {
+		err := h.checkChange(resource{res.ResourceType, res.ResourceName}, twice, plainChanges(res.Configs))
+		switch {
+		case err != nil:
+			resp.Resources = append(resp.Resources, alterRow(res, err))
+		case isLogger(res.ResourceType):
 			resp.Resources = append(resp.Resources, alterRow(res, wire.Refusef(kerr.InvalidRequest, "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER")))
-		} else {
+		default:
 			rest.Resources = append(rest.Resources, res)
 		}
 	}
@@ -91,9 +105,6 @@ func alterRow(res kmsg.AlterConfigsRequestResource, err error) kmsg.AlterConfigs
 
 // alterLoggers changes log levels: all of the resource's or none.
 func (h *Handlers) alterLoggers(res kmsg.IncrementalAlterConfigsRequestResource, validateOnly bool) error {
-	if err := h.ownBroker(res.ResourceName, "Unexpected broker id, expected %d but received %s"); err != nil {
-		return err
-	}
 	levels := h.Loggers.Levels()
 	for _, c := range res.Configs {
 		if _, ok := levels[c.Name]; !ok {
