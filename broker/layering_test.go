@@ -64,6 +64,17 @@ func TestPackagesImportOnlyLowerLayers(t *testing.T) {
 	}
 }
 
+// TestConnectKnowsNothingOfTheBroker: Connect is a client of any cluster.
+func TestConnectKnowsNothingOfTheBroker(t *testing.T) {
+	for _, p := range listPackages(t, "./connect/...") {
+		for _, imp := range p.Imports {
+			if strings.HasPrefix(imp, module+"broker") || imp == module+"commands" || strings.HasPrefix(imp, "github.com/spf13/") {
+				t.Errorf("%s imports %s: connect/ is a client and stands outside of broker/ and of the command line", p.ImportPath, imp)
+			}
+		}
+	}
+}
+
 func listPackages(t *testing.T, pattern string) []listedPackage {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports", pattern)

@@ -43,6 +43,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newServerStopCmd(f),
 		newCoordinatorCmd(f, nil),
 		newCoordinatorStopCmd(f),
+		newConnectStandaloneCmd(f, nil),
 		newTopicsCmd(f, nil),
 		newConsoleProducerCmd(f, nil),
 		newConsoleConsumerCmd(f, nil),

@@ -1,0 +1,69 @@
+// Package file has the connectors that read lines from files into Kafka and write records into files, under the names of
+// Apache Kafka's FileStreamSource and FileStreamSink and, by default, with their behaviour. It is also the example of a connector.
+package file
+
+import (
+	"errors"
+
+	"github.com/kgo-project/kgo/connect"
+)
+
+// Plugins returns the two connectors.
+func Plugins() []*connect.Plugin { return []*connect.Plugin{sinkPlugin, sourcePlugin} }
+
+var sourcePlugin = &connect.Plugin{
+	Class:     "org.apache.kafka.connect.file.FileStreamSourceConnector",
+	TaskClass: "org.apache.kafka.connect.file.FileStreamSourceTask",
+	Kind:      connect.Source,
+	Version:   connect.Version,
+	Config: &connect.ConfigDef{Keys: []connect.ConfigKey{
+		{Name: "file", Type: "STRING", Importance: "HIGH", Doc: "The file to read; standard input if there is none."},
+		{Name: "topic", Type: "STRING", Required: true, Importance: "HIGH", Doc: "The topic that lines are written to.", Check: notEmpty},
+		{Name: "batch.size", Type: "INT", Default: connect.Default("2000"), Importance: "LOW", Doc: "The most lines read at once."},
+	}},
+	NewSource: func() connect.SourceTask { return &source{} },
+	CheckOffset: func(_ connect.Config, partition, offset map[string]any) error {
+		if _, ok := partition["filename"]; !ok {
+			return errors.New("Partition objects should contain the key 'filename'") //nolint:staticcheck // Kafka's words
+		}
+		if offset == nil {
+			return nil
+		}
+		position, ok := offset["position"]
+		if !ok {
+			return errors.New("Offset objects should either be null or contain the key 'position'") //nolint:staticcheck // Kafka's words
+		}
+		if p, ok := toInt(position); !ok || p < 0 {
+			return errors.New("The value for the 'position' key in the offset should be a non-negative value") //nolint:staticcheck // Kafka's words
+		}
+		return nil
+	},
+}
+
+var sinkPlugin = &connect.Plugin{
+	Class:     "org.apache.kafka.connect.file.FileStreamSinkConnector",
+	TaskClass: "org.apache.kafka.connect.file.FileStreamSinkTask",
+	Kind:      connect.Sink,
+	Version:   connect.Version,
+	Config: &connect.ConfigDef{Keys: []connect.ConfigKey{
+		{Name: "file", Type: "STRING", Importance: "HIGH", Doc: "The file to write; standard output if there is none."},
+	}},
+	NewSink: func() connect.SinkTask { return &sink{} },
+}
+
+func notEmpty(s string) error {
+	if s == "" {
+		return errors.New("String must be non-empty") //nolint:staticcheck // Kafka's words
+	}
+	return nil
+}
+
+func toInt(v any) (int64, bool) {
+	switch v := v.(type) {
+	case int64:
+		return v, true
+	case float64:
+		return int64(v), float64(int64(v)) == v
+	}
+	return 0, false
+}

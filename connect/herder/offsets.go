@@ -1,0 +1,192 @@
+package herder
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/kgo-project/kgo/commands/client"
+	"github.com/kgo-project/kgo/connect"
+	"github.com/kgo-project/kgo/connect/worker"
+)
+
+// OffsetList is the offsets of a connector as the REST API shows them.
+type OffsetList struct {
+	Offsets []Offset `json:"offsets"`
+}
+
+// Offset is where a connector is in one partition: of its source, or of a topic.
+type Offset struct {
+	Partition map[string]any `json:"partition"`
+	Offset    map[string]any `json:"offset"`
+}
+
+func (h *Herder) connectorAt(name string, mustBeStopped bool) (connect.Config, *connect.Plugin, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.connectors[name]
+	if c == nil {
+		return nil, nil, notFound(name)
+	}
+	if mustBeStopped && c.state != worker.Stopped {
+		return nil, nil, refuse(http.StatusBadRequest, "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the specified connector by issuing a 'PUT' request to the '/connectors/%s/stop' endpoint", name)
+	}
+	return c.config, c.plugin, nil
+}
+
+func group(name string, config connect.Config) string {
+	return config.Or("consumer.override.group.id", "connect-"+name)
+}
+
+// Offsets returns a connector's offsets.
+func (h *Herder) Offsets(ctx context.Context, name string, cl *client.Client) (*OffsetList, error) {
+	config, plugin, err := h.connectorAt(name, false)
+	if err != nil {
+		return nil, err
+	}
+	out := &OffsetList{Offsets: []Offset{}}
+	if plugin.Kind == connect.Sink {
+		committed, err := cl.Admin.FetchOffsets(ctx, group(name, config))
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+			return nil, cl.Cause(err)
+		}
+		for _, o := range committed.Sorted() {
+			out.Offsets = append(out.Offsets, Offset{
+				map[string]any{"kafka_topic": o.Topic, "kafka_partition": o.Partition}, map[string]any{"kafka_offset": o.At},
+			})
+		}
+		return out, nil
+	}
+	for _, key := range h.sourceKeys(name) {
+		value, _ := h.worker.Offsets.Get(key)
+		offset, err := worker.DecodeOffset(value)
+		if err != nil {
+			return nil, err
+		}
+		out.Offsets = append(out.Offsets, Offset{partitionOf(key), offset})
+	}
+	return out, nil
+}
+
+func (h *Herder) sourceKeys(name string) []string {
+	prefix, err := worker.Plain([]any{name})
+	if err != nil {
+		return nil
+	}
+	prefix[len(prefix)-1] = ','
+	return h.worker.Offsets.Keys(string(prefix))
+}
+
+// partitionOf returns the source partition in a store's key.
+func partitionOf(key string) map[string]any {
+	var parts []json.RawMessage
+	if json.Unmarshal([]byte(key), &parts) != nil || len(parts) != 2 {
+		return nil
+	}
+	m, _ := worker.DecodeOffset(parts[1])
+	return m
+}
+
+// ResetOffsets forgets a stopped connector's offsets.
+func (h *Herder) ResetOffsets(ctx context.Context, name string, cl *client.Client) (string, error) {
+	config, plugin, err := h.connectorAt(name, true)
+	if err != nil {
+		return "", err
+	}
+	const done = "The offsets for this connector have been reset successfully"
+	if plugin.Kind == connect.Sink {
+		resp, err := cl.Admin.DeleteGroups(ctx, group(name, config))
+		if err == nil {
+			err = resp.Error()
+		}
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+			return "", cl.Cause(err)
+		}
+		return done, nil
+	}
+	changes := make(map[string][]byte)
+	for _, key := range h.sourceKeys(name) {
+		changes[key] = nil
+	}
+	return done, h.worker.Offsets.Set(changes)
+}
+
+// AlterOffsets sets offsets of a stopped connector; a null offset resets one.
+func (h *Herder) AlterOffsets(ctx context.Context, name string, list []Offset, cl *client.Client) (string, error) {
+	if len(list) == 0 {
+		return "", refuse(http.StatusBadRequest, "Partitions / offsets need to be provided for an alter offsets request")
+	}
+	config, plugin, err := h.connectorAt(name, true)
+	if err != nil {
+		return "", err
+	}
+	const done = "The offsets for this connector have been altered successfully"
+	for _, o := range list {
+		worker.Numbers(o.Partition)
+		worker.Numbers(o.Offset)
+	}
+	if plugin.Kind == connect.Sink {
+		return done, h.alterSink(ctx, group(name, config), list, cl)
+	}
+	changes := make(map[string][]byte, len(list))
+	for _, o := range list {
+		if o.Partition == nil {
+			return "", refuse(http.StatusBadRequest, "The partition for a source offset cannot be null or missing")
+		}
+		if plugin.CheckOffset != nil {
+			if err := plugin.CheckOffset(config, o.Partition, o.Offset); err != nil {
+				return "", refuse(http.StatusBadRequest, "%s", err.Error())
+			}
+		}
+		key, err := worker.OffsetKey(name, o.Partition)
+		if err != nil {
+			return "", err
+		}
+		changes[key] = nil
+		if o.Offset != nil {
+			if changes[key], err = worker.Plain(o.Offset); err != nil {
+				return "", err
+			}
+		}
+	}
+	return done, h.worker.Offsets.Set(changes)
+}
+
+func (h *Herder) alterSink(ctx context.Context, group string, list []Offset, cl *client.Client) error {
+	set, remove := make(kadm.Offsets), make(kadm.TopicsSet)
+	for _, o := range list {
+		topic, ok1 := o.Partition["kafka_topic"].(string)
+		partition, ok2 := o.Partition["kafka_partition"].(int64)
+		if !ok1 || !ok2 || partition < 0 || partition > 1<<31-1 {
+			return refuse(http.StatusBadRequest, "The partition for a sink connector offset must have the keys 'kafka_topic' and 'kafka_partition'")
+		}
+		if o.Offset == nil {
+			remove.Add(topic, int32(partition))
+			continue
+		}
+		at, ok := o.Offset["kafka_offset"].(int64)
+		if !ok || at < 0 {
+			return refuse(http.StatusBadRequest, "The offset for a sink connector should have the key 'kafka_offset' with a non-negative value")
+		}
+		set.AddOffset(topic, int32(partition), at, -1)
+	}
+	var errs []error
+	if len(set) > 0 {
+		resp, err := cl.Admin.CommitOffsets(ctx, group, set)
+		errs = append(errs, err, resp.Error())
+	}
+	if len(remove) > 0 {
+		resp, err := cl.Admin.DeleteOffsets(ctx, group, remove)
+		errs = append(errs, err, resp.Error())
+	}
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) > 0 {
+		return cl.Cause(errs[0])
+	}
+	return nil
+}

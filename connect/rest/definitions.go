@@ -1,0 +1,84 @@
+package rest
+
+import (
+	"net/http"
+
+	"github.com/kgo-project/kgo/connect"
+	"github.com/kgo-project/kgo/connect/herder"
+)
+
+type definition struct {
+	Name       string   `json:"name"`
+	Type       string   `json:"type"`
+	Required   bool     `json:"required"`
+	Default    *string  `json:"default_value"`
+	Importance string   `json:"importance"`
+	Doc        string   `json:"documentation"`
+	Group      *string  `json:"group"`
+	Order      int      `json:"order_in_group"`
+	Width      string   `json:"width"`
+	Display    string   `json:"display_name"`
+	Dependents []string `json:"dependents"`
+}
+
+type settingValue struct {
+	Name      string   `json:"name"`
+	Value     *string  `json:"value"`
+	Recommend []string `json:"recommended_values"`
+	Errors    []string `json:"errors"`
+	Visible   bool     `json:"visible"`
+}
+
+func define(k connect.ConfigKey) definition {
+	d := definition{
+		Name: k.Name, Type: k.Type, Required: k.Required, Default: k.Default, Importance: k.Importance, Doc: k.Doc,
+		Order: -1, Width: "NONE", Display: k.Name, Dependents: []string{},
+	}
+	if k.Group != "" {
+		d.Group, d.Order, d.Width, d.Display = &k.Group, k.Order, k.Width, k.Display
+	}
+	return d
+}
+
+func (s *Server) pluginConfig(r *http.Request) (answer, error) {
+	p, err := s.herder.Find(r.PathValue("class"))
+	if err != nil {
+		return answer{}, &herder.Error{Status: http.StatusNotFound, Message: "Unknown plugin " + r.PathValue("class") + "."}
+	}
+	out := []definition{}
+	for _, k := range herder.Definitions(p) {
+		out = append(out, define(k))
+	}
+	return ok(out)
+}
+
+func (s *Server) validate(r *http.Request) (answer, error) {
+	var config connect.Config
+	if err := decode(r, &config); err != nil {
+		return answer{}, err
+	}
+	v, err := s.herder.Validate(config)
+	if err != nil {
+		return answer{}, err
+	}
+	type setting struct {
+		Definition definition   `json:"definition"`
+		Value      settingValue `json:"value"`
+	}
+	out := struct {
+		Name    string    `json:"name"`
+		Count   int       `json:"error_count"`
+		Groups  []string  `json:"groups"`
+		Configs []setting `json:"configs"`
+	}{v.Name, v.ErrorCount, v.Groups, []setting{}}
+	none := func(list []string) []string {
+		if list == nil {
+			return []string{}
+		}
+		return list
+	}
+	for _, one := range v.Settings {
+		out.Configs = append(out.Configs, setting{define(one.Key), settingValue{one.Key.Name, one.Value, none(one.Key.Recommend), none(one.Errors), true}})
+	}
+	return ok(out)
+}

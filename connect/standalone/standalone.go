@@ -1,0 +1,154 @@
+// Package standalone assembles a Kafka Connect worker in one process: connect-standalone.
+package standalone
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/kgo-project/kgo/commands/client"
+	"github.com/kgo-project/kgo/connect"
+	"github.com/kgo-project/kgo/connect/connectors/file"
+	"github.com/kgo-project/kgo/connect/converters"
+	"github.com/kgo-project/kgo/connect/herder"
+	"github.com/kgo-project/kgo/connect/offsets"
+	"github.com/kgo-project/kgo/connect/rest"
+	"github.com/kgo-project/kgo/connect/worker"
+)
+
+// Options are what a standalone worker is started with.
+type Options struct {
+	WorkerFile string
+	Connectors []string          // files, .properties or .json
+	Plugins    []*connect.Plugin // beside the built-in ones
+	Log        *slog.Logger
+}
+
+// Run runs a worker until ctx ends. Connectors that cannot be started are reported; the others run.
+func Run(ctx context.Context, o Options) error {
+	props, err := client.LoadFile(o.WorkerFile)
+	if err != nil {
+		return err
+	}
+	config := connect.Config(props)
+	if err := check(config); err != nil {
+		return fmt.Errorf("%s: %w", o.WorkerFile, err)
+	}
+	store, err := offsets.OpenFile(config["offset.storage.file.filename"])
+	if err != nil {
+		return err
+	}
+	w := &worker.Worker{Config: config, Offsets: store, Log: o.Log, Transforms: noTransforms}
+	// The cluster's id is asked for when somebody wants to know it: connectors start without waiting.
+	admin, err := client.New(ctx, w.ClientProperties("admin", nil, nil))
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	listeners, advertised, err := rest.Listen(config)
+	if err != nil {
+		return err
+	}
+	tasks, stopTasks := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopTasks()
+	h := herder.New(tasks, w, append(file.Plugins(), o.Plugins...), advertised)
+	server := rest.New(h, w, admin, o.Log)
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		o.Log.Info("REST API listens", "address", l.Addr().String())
+		go func() { failed <- server.Serve(l) }()
+	}
+	for _, path := range o.Connectors {
+		if err := start(h, path, o.Log); err != nil {
+			o.Log.Error("Failed to create connector for "+path, "error", err)
+		}
+	}
+	server.Ready()
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		}
+	}
+	o.Log.Info("Kafka Connect stopping")
+	h.Stop()
+	return errors.Join(err, server.Close())
+}
+
+// check looks for what a standalone worker cannot do without.
+func check(config connect.Config) error {
+	if config["bootstrap.servers"] == "" {
+		config["bootstrap.servers"] = "localhost:9092" // Connect's default
+	}
+	for _, key := range []string{"key.converter", "value.converter", "offset.storage.file.filename"} {
+		if config[key] == "" {
+			return fmt.Errorf("Missing required configuration %q which has no default value.", key) //nolint:staticcheck // Kafka's words
+		}
+	}
+	for _, role := range []string{"key.converter", "value.converter", "header.converter"} {
+		if class, ok := config[role]; ok {
+			if _, err := converters.New(class, config.Prefixed(role+"."), role == "key.converter"); err != nil {
+				return fmt.Errorf("Invalid value %s for configuration %s: %w", class, role, err) //nolint:staticcheck // Kafka's words
+			}
+		}
+	}
+	return nil
+}
+
+// start creates the connector that a file describes.
+func start(h *herder.Herder, path string, log *slog.Logger) error {
+	config, initial, err := load(path)
+	if err != nil {
+		return err
+	}
+	name := config["name"]
+	if name == "" {
+		return fmt.Errorf("%s: the connector has no name", path)
+	}
+	if _, _, err = h.Put(name, config, initial, false); err == nil {
+		log.Info("Created connector " + name)
+	}
+	return err
+}
+
+// load reads a connector's file: properties, JSON as posted to /connectors, or a JSON object of settings alone.
+func load(path string) (connect.Config, worker.State, error) {
+	if !strings.HasSuffix(strings.ToLower(path), ".json") {
+		props, err := client.LoadFile(path)
+		return connect.Config(props), "", err
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, "", err
+	}
+	var request struct {
+		Name         string         `json:"name"`
+		Config       connect.Config `json:"config"`
+		InitialState worker.State   `json:"initial_state"`
+	}
+	if err := json.Unmarshal(b, &request); err == nil && request.Config != nil {
+		if request.Name != "" {
+			request.Config["name"] = request.Name
+		}
+		return request.Config, request.InitialState, nil
+	}
+	var config connect.Config
+	if err := json.Unmarshal(b, &config); err != nil {
+		return nil, "", fmt.Errorf("%s: %w; give properties, or JSON with name and config", path, err)
+	}
+	return config, "", nil
+}
+
+// noTransforms refuses what is not built yet.
+func noTransforms(config connect.Config) ([]worker.Step, error) {
+	if list := config.List("transforms"); len(list) > 0 {
+		return nil, fmt.Errorf("transforms=%s: this version of kgo has no transforms yet", config["transforms"])
+	}
+	return nil, nil
+}
