@@ -26,6 +26,9 @@ var MetadataTopicID = ident.TopicID{15: 1}
 // ForwardingClientID is the client id by which members of the quorum forward requests to the leader. Such a request goes no further.
 const ForwardingClientID = "kgo-controller"
 
+// NodeClientID is that of the requests of a member's own broker, on a connection that ends when the broker does.
+const NodeClientID = "kgo-node"
+
 // MetadataLog is the quorum node's log as observers read it: *quorum.Node.
 type MetadataLog interface {
 	Fetch(req quorum.FetchRequest) (quorum.FetchResponse, error)
@@ -44,6 +47,7 @@ type ControllerHandlers struct {
 	// Submit has the active controller handle a request, wherever it is; SubmitHere this node's, if it is the active one.
 	Submit     func(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error)
 	SubmitHere func(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error)
+	Brokers    *BrokerConnections
 	// Endpoint is where this listener is reached.
 	Endpoint metadata.Endpoint
 	Logger   *slog.Logger
@@ -76,7 +80,10 @@ func (h *ControllerHandlers) submit(r *wire.Request) {
 	go func() {
 		ctx, cancel := context.WithTimeout(r.Conn.Context(), forwardTimeout)
 		defer cancel()
-		submit, forwarded := h.Submit, r.ClientID != nil && *r.ClientID == ForwardingClientID
+		if hb, ok := r.Body.(*kmsg.BrokerHeartbeatRequest); ok {
+			h.Brokers.heard(r.Conn, hb, r.ClientID == nil || *r.ClientID != ForwardingClientID)
+		}
+		submit, forwarded := h.Submit, r.ClientID != nil && (*r.ClientID == ForwardingClientID || *r.ClientID == NodeClientID)
 		if forwarded {
 			submit = h.SubmitHere
 		}

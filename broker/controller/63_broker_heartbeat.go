@@ -41,7 +41,9 @@ func (c *call) brokerHeartbeat(req *kmsg.BrokerHeartbeatRequest) (Result, error)
 	if current != next {
 		switch next {
 		case stateFenced, stateShutdownNow:
-			c.fenceBroker(b)
+			if !b.Fenced {
+				c.fenceBroker(b)
+			}
 		case stateUnfenced:
 			c.unfenceBroker(b)
 		case stateControlledShutdown:
@@ -95,6 +97,9 @@ func (c *call) nextState(s *brokerSession, b *metadata.Broker, req *kmsg.BrokerH
 			return stateControlledShutdown
 		}
 		return stateUnfenced
+	}
+	if req.WantFence && req.WantShutdown { // it is gone, in the middle of it
+		return stateShutdownNow
 	}
 	if leads || s.shutdownOffset > c.heartbeats.lowestActiveOffset() {
 		return stateControlledShutdown

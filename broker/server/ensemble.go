@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -72,6 +73,16 @@ func (s *Server) votersTransport(clusterID string) func(quorum.Receiver) (quorum
 		return quorum.NewNetworkTransport(quorum.NetworkConfig{
 			Network: s.opts.Network, Listener: newRaftListeners(shared), NodeID: s.nodeID, ClusterID: clusterID, Logger: s.opts.Loggers.Logger("kafka.raft"),
 		}, r), nil
+	}
+}
+
+// leaderChanged has this node's broker report to a new active controller. Where that is this node's, it looks which brokers are gone.
+func (s *Server) leaderChanged(ctx context.Context, leader ident.BrokerID) {
+	if l := s.beating.Load(); l != nil && leader != ident.NoBroker {
+		l.nudge()
+	}
+	if q, ok := s.quorum.(*embeddedQuorum); ok && leader == s.nodeID {
+		go q.brokers.Probe(ctx, s.opts.Network, s.store, int32(s.nodeID))
 	}
 }
 

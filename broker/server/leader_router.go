@@ -30,8 +30,14 @@ type leaderRouter struct {
 	network netx.Network
 
 	mu      sync.Mutex
-	clients map[ident.BrokerID]*wire.Client
+	clients map[clientOf]*wire.Client
 	closed  bool
+}
+
+// clientOf names a connection to a voter. What the broker of this node says itself has its own, so that its end tells of the broker's.
+type clientOf struct {
+	voter ident.BrokerID
+	own   bool
 }
 
 // submit has the active controller handle the request. caller is of use where that is this node's.
@@ -63,7 +69,7 @@ func (r *leaderRouter) try(ctx context.Context, caller *controller.Context, req 
 	case r.nodeID:
 		return r.local.Submit(ctx, caller, req)
 	}
-	client, err := r.client(leader)
+	client, err := r.client(clientOf{leader, caller.InProcess})
 	if err != nil {
 		return nil, err
 	}
@@ -108,25 +114,29 @@ func (r *leaderRouter) alone() bool {
 }
 
 // client returns the connection to a voter, which dials where the voter is at that time.
-func (r *leaderRouter) client(id ident.BrokerID) (*wire.Client, error) {
+func (r *leaderRouter) client(of clientOf) (*wire.Client, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return nil, wire.ErrClientClosed
 	}
-	c := r.clients[id]
+	c := r.clients[of]
 	if c == nil {
-		c = wire.NewClient(wire.ClientConfig{ClientID: api.ForwardingClientID, Dial: func(ctx context.Context) (net.Conn, error) {
-			addr, err := r.address(id)
+		name := api.ForwardingClientID
+		if of.own {
+			name = api.NodeClientID
+		}
+		c = wire.NewClient(wire.ClientConfig{ClientID: name, Dial: func(ctx context.Context) (net.Conn, error) {
+			addr, err := r.address(of.voter)
 			if err != nil {
 				return nil, err
 			}
 			return r.network.DialContext(ctx, addr)
 		}})
 		if r.clients == nil {
-			r.clients = make(map[ident.BrokerID]*wire.Client)
+			r.clients = make(map[clientOf]*wire.Client)
 		}
-		r.clients[id] = c
+		r.clients[of] = c
 	}
 	return c, nil
 }

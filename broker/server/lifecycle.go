@@ -190,9 +190,12 @@ func (l *lifecycle) nudge() {
 
 // OnMetadata makes lifecycle a metadata.Publisher: what the controller waits to hear is told at once.
 func (l *lifecycle) OnMetadata(delta *metadata.Delta, _ *metadata.Image) {
+	fencedUs := slices.ContainsFunc(delta.ChangedBrokers, func(c metadata.BrokerChange) bool {
+		return c.ID == l.nodeID && c.New != nil && c.New.Fenced && c.New.Epoch == l.epoch.Load()
+	})
 	select {
 	case <-l.unfenced:
-		if !l.stopping() {
+		if !l.stopping() && !fencedUs {
 			return
 		}
 	default:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/kgo-project/kgo/broker/api"
 	"github.com/kgo-project/kgo/broker/controller"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
@@ -43,13 +44,16 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 	ctl := controller.New(s.controllerConfig(clusterID, node), node, s.store, s.opts.Loggers.Logger("kafka.controller"))
 	q := &embeddedQuorum{controller: ctl, late: node, cluster: clusterID}
 	q.router = leaderRouter{nodeID: s.nodeID, local: ctl, node: node, network: s.opts.Network}
+	q.brokers = &api.BrokerConnections{Submit: q.router.submit, Logger: s.opts.Loggers.Logger("kafka.controller")}
 	s.quorum = q
 	s.onStop(func(context.Context) {
 		if err := q.close(); err != nil {
 			s.log.Error("the metadata log was not closed cleanly", "error", err)
 		}
 	})
-	machine := &metadataMachine{store: s.store, controller: ctl, log: s.opts.Loggers.Logger("kafka.raft"), led: make(chan struct{})}
+	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	s.onStop(func(context.Context) { stopWatching() })
+	machine := &metadataMachine{leaderChanged: func(id ident.BrokerID) { s.leaderChanged(watching, id) }, store: s.store, controller: ctl, log: s.opts.Loggers.Logger("kafka.raft"), led: make(chan struct{})}
 	n, err := quorum.OpenNode(ctx, s.quorumConfig(clusterID), machine, s.votersTransport(clusterID))
 	if err != nil {
 		return fmt.Errorf("metadata log in %s: %w", cfg.MetadataLogDir, err)
@@ -179,6 +183,7 @@ func (s *Server) quorumConfig(clusterID string) quorum.Config {
 type embeddedQuorum struct {
 	controller *controller.Controller
 	router     leaderRouter
+	brokers    *api.BrokerConnections
 	late       *lateNode
 	cluster    string
 }
@@ -193,6 +198,7 @@ func (q *embeddedQuorum) clusterID() string { return q.cluster }
 func (q *embeddedQuorum) activeController() ident.BrokerID { return q.router.leader() }
 
 func (q *embeddedQuorum) close() error {
+	q.brokers.Close()
 	err := q.router.close()
 	q.controller.Close()
 	if n := q.late.node.Load(); n != nil {

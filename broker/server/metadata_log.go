@@ -17,9 +17,10 @@ import (
 
 // metadataMachine is what the committed metadata log is for on this node: quorum.StateMachine.
 type metadataMachine struct {
-	store      *metadata.Store
-	controller *controller.Controller
-	log        *slog.Logger
+	leaderChanged func(ident.BrokerID)
+	store         *metadata.Store
+	controller    *controller.Controller
+	log           *slog.Logger
 
 	led      chan struct{} // closed when a leader is known for the first time; on the leader, everything in the log is applied by then
 	ledFirst sync.Once
@@ -76,6 +77,7 @@ func restoreSnapshot(store *metadata.Store, r *quorum.SnapshotReader) error {
 func (m *metadataMachine) LeaderChanged(leader ident.BrokerID, leaderEpoch int32) {
 	m.log.Info("metadata quorum leader", "leader", leader, "leader_epoch", leaderEpoch)
 	m.controller.LeaderChanged(leader, leaderEpoch)
+	m.leaderChanged(leader)
 	if leader != ident.NoBroker {
 		m.ledFirst.Do(func() { close(m.led) })
 	}

@@ -56,7 +56,7 @@ func (s *Server) openRemote(ctx context.Context) error {
 		return err
 	}
 	s.store = metadata.NewStore(q.cluster)
-	o := &observer{nodeID: s.nodeID, quorum: q, store: s.store, log: s.opts.Loggers.Logger("kafka.raft")}
+	o := &observer{nodeID: s.nodeID, quorum: q, store: s.store, log: s.opts.Loggers.Logger("kafka.raft"), leaderChanged: func(id ident.BrokerID) { s.leaderChanged(ctx, id) }}
 	caughtUp := make(chan struct{})
 	follow, cancel := context.WithCancel(context.Background())
 	s.wg.Go(func() {
@@ -231,6 +231,8 @@ type observer struct {
 	store  *metadata.Store
 	log    *slog.Logger
 
+	leaderChanged func(ident.BrokerID)
+
 	next      int64 // the offset to fetch
 	lastEpoch int32
 	diverged  time.Time // since when no member's log goes on from there; zero: it does
@@ -293,7 +295,9 @@ func (o *observer) step(ctx context.Context) (highWatermark int64, err error) {
 		o.quorum.notThisMember() // one that has fallen behind doesn't have the offset yet
 		return 0, err
 	}
-	o.quorum.leader.Store(got.CurrentLeader.LeaderID)
+	if leader := got.CurrentLeader.LeaderID; o.quorum.leader.Swap(leader) != leader {
+		o.leaderChanged(ident.BrokerID(leader))
+	}
 	switch {
 	case got.SnapshotID.EndOffset > 0:
 		return got.HighWatermark, o.fetchSnapshot(ctx, quorum.SnapshotID{EndOffset: got.SnapshotID.EndOffset, LeaderEpoch: got.SnapshotID.Epoch})

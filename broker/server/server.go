@@ -42,6 +42,7 @@ type Server struct {
 	groups   *group.Service
 	cleaner  *clean.Cleaner
 	life     *lifecycle
+	beating  atomic.Pointer[lifecycle] // life, once it has begun
 	handlers *api.Handlers
 	wire     *wire.Server
 	admin    *adminServer
@@ -169,6 +170,7 @@ func (s *Server) startLifecycle() {
 	l.offlineDirs = s.offlineDirectories
 	l.heartbeat, l.patience, l.log = cfg.Quorum.HeartbeatInterval, cfg.Quorum.RegistrationWait, s.log
 	ctx, cancel := context.WithCancel(context.Background())
+	s.beating.Store(l)
 	s.wg.Go(func() {
 		l.run(ctx)
 		if err := l.runFailed.Load(); err != nil {
@@ -328,4 +330,7 @@ func (s *Server) serve() {
 			s.log.Warn("connections were cut while requests were in progress", "error", err)
 		}
 	})
+	if q, ok := s.quorum.(*embeddedQuorum); ok {
+		s.onStop(func(context.Context) { q.brokers.Close() }) // before the connections are closed from here
+	}
 }
