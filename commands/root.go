@@ -44,6 +44,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newCoordinatorCmd(f, nil),
 		newCoordinatorStopCmd(f),
 		newConnectStandaloneCmd(f, nil),
+		newConnectCmd(f),
 		newTopicsCmd(f, nil),
 		newConsoleProducerCmd(f, nil),
 		newConsoleConsumerCmd(f, nil),
