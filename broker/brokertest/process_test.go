@@ -115,7 +115,8 @@ func (p *process) awaitServing() error {
 		}
 		err = cl.Ping(ctx)
 		cl.Close()
-		if err == nil {
+		// It answers before all partitions have their leader.
+		if err == nil && strings.Contains(p.output.String(), "] started") {
 			return nil
 		}
 		select {

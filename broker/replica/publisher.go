@@ -195,8 +195,8 @@ func (m *Manager) remove(tp ident.TopicPartition, topicID ident.TopicID) {
 	delete(m.mu.offline, tp)
 	m.mu.Unlock()
 	if p == nil || p.topicID != topicID {
-		if log, ok := m.cfg.Storage.Log(tp); ok && p == nil && log.TopicID() == topicID {
-			m.deleteLog(tp) // never opened in this run: the topic was deleted before its replica was heard of
+		if log, ok := m.cfg.Storage.Log(tp); p == nil && (!ok || log.TopicID() == topicID) {
+			m.deleteLog(tp) // the topic was deleted before its replica was heard of, or its log can't be opened
 		}
 		return
 	}

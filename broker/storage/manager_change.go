@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -14,15 +15,22 @@ import (
 )
 
 // Delete removes a log, and its future copy, from the broker at once, and from the disk after file.delete.delay.ms. Readers that hold
-// Records finish undisturbed. Without such a log it does nothing.
+// Records finish undisturbed. A log that could not be opened is set aside, not removed: nobody knows what it is. Without any it does nothing.
 func (m *Manager) Delete(tp ident.TopicPartition) error {
 	m.changing.Lock()
 	defer m.changing.Unlock()
 	m.mu.Lock()
 	l, future := m.mu.logs[tp], m.mu.futures[tp]
+	damaged := m.mu.unreadable[tp]
 	delete(m.mu.logs, tp)
 	delete(m.mu.futures, tp)
+	delete(m.mu.unreadable, tp)
 	m.mu.Unlock()
+	if damaged != nil {
+		if err := m.setUnreadableAside(tp); err != nil {
+			return err
+		}
+	}
 	for _, gone := range []*Log{l, future} {
 		if gone == nil {
 			continue
@@ -70,6 +78,24 @@ func (m *Manager) setAside(l *Log, suffix string) error {
 	if suffix == deleteDirSuffix {
 		delay := time.Duration(min(l.Config().FileDeleteDelayMs, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 		m.trash.later(delay, func() { m.removeDir(to) })
+	}
+	return nil
+}
+
+// setUnreadableAside renames the directories of a log that could not be opened, so that a topic of the same name can be made.
+func (m *Manager) setUnreadableAside(tp ident.TopicPartition) error {
+	for _, d := range m.dirs {
+		from := vfs.Join(d.path, tp.String())
+		if _, err := m.fsys.Stat(from); err != nil || !d.online() {
+			continue
+		}
+		id := NewUUID()
+		to := vfs.Join(d.path, suffixedDirName(tp, hex.EncodeToString(id[:]), strayDirSuffix))
+		if err := errors.Join(m.fsys.Rename(from, to), m.fsys.SyncDir(d.path)); err != nil {
+			m.failDir(d, err)
+			return fmt.Errorf("set log %s aside: %w", tp, d.failure.Load())
+		}
+		m.logger.Warn("a log that can't be opened is set aside: its topic was deleted", "topic", tp.Topic, "partition", tp.Partition, "path", to)
 	}
 	return nil
 }

@@ -271,3 +271,30 @@ func TestDirectoryNames(t *testing.T) {
 		t.Errorf("a name of %d bytes", len(name))
 	}
 }
+
+func TestTopicWhoseLogCannotBeOpenedCanBeDeletedAndMadeAgain(t *testing.T) {
+	fsys := vfs.NewMem()
+	m := openTestManager(t, managerConfig(fsys, "data"))
+	tp := ident.TopicPartition{Topic: "orders"}
+	if _, err := m.GetOrCreate(tp, ident.TopicID{1}, DefaultLogConfig(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := vfs.WriteFileAtomic(fsys, "data/orders-0", partitionMetadataName, []byte("version: 9")); err != nil {
+		t.Fatal(err)
+	}
+	m = openTestManager(t, managerConfig(fsys, "data"))
+	defer m.Close()
+	if _, err := m.GetOrCreate(tp, ident.TopicID{1}, DefaultLogConfig(), ""); err == nil {
+		t.Fatal("a log with a damaged partition.metadata was opened")
+	}
+	if err := m.Delete(tp); err != nil {
+		t.Fatal(err)
+	}
+	l, err := m.GetOrCreate(tp, ident.TopicID{2}, DefaultLogConfig(), "")
+	if err != nil || l.LogEndOffset() != 0 {
+		t.Fatalf("the topic can't be made again: %v", err)
+	}
+}
