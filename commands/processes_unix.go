@@ -27,3 +27,26 @@ func isKgo(pid int) bool {
 	}
 	return strings.HasPrefix(filepath.Base(exe), "kgo") || filepath.Base(strings.TrimSuffix(exe, " (deleted)")) == filepath.Base(own)
 }
+
+func killProcess(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }
+
+// suspendProcess stops a process in its tracks, or lets it go on.
+func suspendProcess(pid int, stop bool) error {
+	if stop {
+		return syscall.Kill(pid, syscall.SIGSTOP)
+	}
+	return syscall.Kill(pid, syscall.SIGCONT)
+}
+
+// processState is the system's letter for what a process does: T stopped, Z dead but not forgotten; 0 where the system doesn't tell.
+func processState(pid int) byte {
+	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	_, after, ok := strings.Cut(string(raw), ") ")
+	if !ok || after == "" {
+		return 0
+	}
+	return after[0]
+}

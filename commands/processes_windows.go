@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -24,3 +25,9 @@ func isKgo(pid int) bool {
 	_, err := os.FindProcess(pid) // opens the process: fails where there is none
 	return err == nil
 }
+
+func killProcess(pid int) error { return terminate(pid) }
+
+func suspendProcess(int, bool) error { return errors.New("Windows can't pause a process") }
+
+func processState(int) byte { return 0 }

@@ -43,6 +43,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newServerStopCmd(f),
 		newCoordinatorCmd(f, nil),
 		newCoordinatorStopCmd(f),
+		newLabCmd(f),
 		newConnectStandaloneCmd(f, nil),
 		newConnectCmd(f),
 		newTopicsCmd(f, nil),
