@@ -186,7 +186,7 @@ func (o *configsOptions) checkNames() error {
 				return configsErrorf("The entity name for %s must be a valid integer broker id, but it is: %s", o.Types[0], n)
 			}
 		case o.has("ips"):
-			if _, err := net.LookupHost(n); err != nil {
+			if _, err := net.DefaultResolver.LookupHost(context.Background(), n); err != nil {
 				return configsErrorf("The entity name for ips must be a valid IP or resolvable host, but it is: %s", n)
 			}
 		}

@@ -132,7 +132,7 @@ func (o *configsOptions) entities(ctx context.Context, cl *client.Client) ([]str
 		configs, err := resourceConfigs(ctx, cl, kind, o.Names[0], false)
 		if err != nil || len(configs) == 0 {
 			fmt.Fprintf(o.IO.Out, "The %s '%s' doesn't exist and doesn't have dynamic config.\n", kind[:len(kind)-1], o.Names[0])
-			return nil, nil
+			return nil, nil //nolint:nilerr // asking for what does not exist is an error, too
 		}
 	}
 	return o.Names[:1], nil

@@ -361,7 +361,7 @@ func (o *consumerGroupsOptions) fromFile(ctx context.Context, cl *client.Client,
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // only read
 	reader := csv.NewReader(file)
 	reader.FieldsPerRecord = -1
 	reader.TrimLeadingSpace = true

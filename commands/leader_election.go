@@ -154,8 +154,7 @@ func leaderElectionRun(ctx context.Context, o *leaderElectionOptions) error {
 }
 
 func (o *leaderElectionOptions) report(resp *kmsg.ElectLeadersResponse) error {
-	var elected, already []string
-	failed := 0
+	var elected, already, failed []string
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
 			name := fmt.Sprintf("%s-%d", t.Topic, p.Partition)
@@ -166,8 +165,7 @@ func (o *leaderElectionOptions) report(resp *kmsg.ElectLeadersResponse) error {
 			case errors.Is(err, kerr.ElectionNotNeeded):
 				already = append(already, name)
 			default:
-				defer fmt.Fprintf(o.IO.Out, "Error completing leader election (%s) for partition: %s: %s\n", o.Type, name, javaError(err))
-				failed++
+				failed = append(failed, fmt.Sprintf("Error completing leader election (%s) for partition: %s: %s\n", o.Type, name, javaError(err)))
 			}
 		}
 	}
@@ -177,8 +175,11 @@ func (o *leaderElectionOptions) report(resp *kmsg.ElectLeadersResponse) error {
 	if len(already) > 0 && !o.All {
 		fmt.Fprintf(o.IO.Out, "Valid replica already elected for partitions %s\n", strings.Join(already, ", "))
 	}
-	if failed > 0 {
-		return fmt.Errorf("%d replica(s) could not be elected", failed)
+	for _, line := range failed {
+		fmt.Fprint(o.IO.Out, line)
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("%d replica(s) could not be elected", len(failed))
 	}
 	return nil
 }

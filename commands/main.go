@@ -32,7 +32,7 @@ func Main() int {
 
 // Run runs one command line, args[0] being the name under which the program was called, and returns the exit code.
 func Run(ctx context.Context, f *Factory, args []string) int {
-	root := newRootCmd(f)
+	root := newRootCmd(f) //nolint:contextcheck // the commands get theirs when one of them is executed
 	root.SetArgs(dispatch(args))
 	err := root.ExecuteContext(ctx)
 	if flushed := f.IO.Flush(); err == nil {

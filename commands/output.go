@@ -45,8 +45,9 @@ func (out format) write(w io.Writer, view any, text func(io.Writer) error) error
 		return enc.Encode(view)
 	case formatYAML:
 		return writeYAML(w, view)
+	default:
+		return text(w)
 	}
-	return text(w)
 }
 
 // writeYAML goes through JSON so that both formats have the same names and order.

@@ -150,11 +150,11 @@ func (o *serverOptions) detach(name string) error {
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	defer out.Close() //nolint:errcheck // the child writes to a copy of its own
 	address := o.addrFile
 	if address == "" {
 		address = filepath.Join(dir, fmt.Sprintf(".%s-%d.address", name, os.Getpid()))
-		defer os.Remove(address)
+		defer func() { _ = os.Remove(address) }() // not there if the child did not come so far
 	}
 	args := []string{name, "--address-file", address, "--log-level", o.logLevel}
 	if o.file != "" {
@@ -180,9 +180,9 @@ func (o *serverOptions) detach(name string) error {
 	defer tick.Stop()
 	for began := time.Now(); time.Since(began) < detachPatience; {
 		select {
-		case <-ended:
+		case err := <-ended:
 			raw, _ := os.ReadFile(path)
-			return fmt.Errorf("kgo %s did not start: %s", name, strings.TrimSpace(string(raw)))
+			return fmt.Errorf("kgo %s did not start (%v): %s", name, err, strings.TrimSpace(string(raw)))
 		case <-tick.C:
 		}
 		if _, err := os.Stat(address); err == nil {

@@ -123,7 +123,8 @@ func runServer(ctx context.Context, o *serverOptions) error {
 	}
 	forget := rememberProcess(cfg)
 	defer forget()
-	log.Info(fmt.Sprintf("[KafkaServer id=%d] started", s.NodeID()), "took", time.Since(began).Round(time.Millisecond), "version", version, "cluster_id", s.ClusterID())
+	log.Info(fmt.Sprintf("[KafkaServer id=%d] started", s.NodeID()), //nolint:sloglint // the line that scripts around Kafka wait for
+		"took", time.Since(began).Round(time.Millisecond), "version", version, "cluster_id", s.ClusterID())
 	if o.addrFile != "" {
 		if err := writeAddress(o.addrFile, s, cfg); err != nil {
 			return errors.Join(err, s.Shutdown(context.WithoutCancel(ctx)))

@@ -23,12 +23,12 @@ type event struct {
 	first bool
 }
 
-// print writes the event of a name, with the members that fill adds, and reports whether that is still possible.
-func (w *eventWriter) print(name string, fill func(*event)) bool {
+// print writes the event of a name, with the members that fill adds
+func (w *eventWriter) print(name string, fill func(*event)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.failed != nil {
-		return false
+		return
 	}
 	e := &event{line: append(w.line[:0], '{'), first: true}
 	e.int("timestamp", time.Now().UnixMilli())
@@ -40,7 +40,6 @@ func (w *eventWriter) print(name string, fill func(*event)) bool {
 	if _, w.failed = w.io.Out.Write(w.line); w.failed == nil {
 		w.failed = w.io.Flush()
 	}
-	return w.failed == nil
 }
 
 // err returns the error of the write that failed.

@@ -92,7 +92,10 @@ func TestDeleteHorizonIsTheBaseTimestamp(t *testing.T) {
 	var b Builder
 	b.ResetLike(old, Compression{})
 	b.SetDeleteHorizon(12345)
-	for r := range old.Records(testLimit) {
+	for r, err := range old.Records(testLimit) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		b.AppendCopy(r.Offset, r.Timestamp, r)
 	}
 	got, err := b.Finish(nil)

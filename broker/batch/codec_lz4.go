@@ -57,7 +57,7 @@ func compressLZ4(dst, src []byte, level int, brokenChecksum bool) ([]byte, error
 		summed = dst[at:]
 	}
 	dst = append(dst, byte(xxh32(summed)>>8))
-	compress := func(src, dst []byte) (int, error) { return 0, nil }
+	var compress func(src, dst []byte) (int, error)
 	if level == 0 || level == lz4DefaultLevel {
 		c := lz4Fast.Get().(*lz4.Compressor)
 		defer lz4Fast.Put(c)

@@ -202,7 +202,7 @@ func FuzzDecompress(f *testing.F) {
 	}
 	for _, name := range []string{"v2-gzip.bin", "v2-snappy.bin", "v2-lz4.bin", "v2-zstd.bin"} {
 		b := Batch(fixture(f, name))
-		f.Add(byte(b.Codec()), []byte(b.RecordBytes()))
+		f.Add(byte(b.Codec()), b.RecordBytes())
 	}
 	f.Fuzz(func(t *testing.T, codec byte, src []byte) {
 		const limit = 1 << 16

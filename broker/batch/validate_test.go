@@ -79,10 +79,10 @@ func TestValidateRefusesHeadersThatContradictThemselves(t *testing.T) {
 	if err := bad.Validate(); !errors.Is(err, kerr.InvalidRecord) {
 		t.Errorf("negative base offset: %v", err)
 	}
-	if err := Batch(b[:40]).Validate(); !errors.Is(err, kerr.CorruptMessage) {
+	if err := b[:40].Validate(); !errors.Is(err, kerr.CorruptMessage) {
 		t.Errorf("40 bytes: %v", err)
 	}
-	if err := Batch(b[:len(b)-1]).Validate(); !errors.Is(err, kerr.CorruptMessage) {
+	if err := b[:len(b)-1].Validate(); !errors.Is(err, kerr.CorruptMessage) {
 		t.Errorf("a byte short: %v", err)
 	}
 }

@@ -44,8 +44,9 @@ func (k *Key) Check(value string) error {
 		return k.checkDouble(value)
 	case TypeList:
 		return k.checkList(splitList(value))
+	default:
+		return k.checkString(value)
 	}
-	return k.checkString(value)
 }
 
 func (k *Key) checkInteger(value string, bits int) error {
@@ -222,8 +223,9 @@ func (k *Key) kind() string {
 		return "a comma-separated list"
 	case TypeClass:
 		return "a class name"
+	default:
+		return "a string"
 	}
-	return "a string"
 }
 
 // splitList takes a list value apart as Kafka does: at commas, with white space around them dropped.

@@ -138,7 +138,7 @@ func (z *zooReader) voter(s Setting, number string) {
 		return
 	}
 	spec, _, _ := strings.Cut(strings.TrimSpace(s.Value), ";")
-	host, ports := spec, ""
+	var host, ports string
 	if end := strings.Index(spec, "]"); strings.HasPrefix(spec, "[") && end > 0 {
 		host, ports = spec[1:end], strings.TrimPrefix(spec[end+1:], ":")
 	} else {

@@ -9,7 +9,7 @@ import (
 	"github.com/kgo-project/kgo/broker/metadata"
 )
 
-// DescribeACLs: v1-v3
+// DescribeACLs (v1-v3)
 //
 // Lists the access control entries that a filter selects, by resource. It needs nothing but an image, so that brokers answer it themselves.
 func DescribeACLs(image *metadata.Image, req *kmsg.DescribeACLsRequest) (*kmsg.DescribeACLsResponse, error) {

@@ -18,7 +18,7 @@ const (
 	matchSpecified kmsg.QuotasMatchType = 2
 )
 
-// DescribeClientQuotas: v0-v1
+// DescribeClientQuotas (v0-v1)
 //
 // Lists the quotas of the entities that match every component of the filter; strict: and have no others (KIP-546). It needs nothing but an image,
 // so that brokers answer it themselves.

@@ -40,7 +40,7 @@ func (c *call) alterClientQuotas(req *kmsg.AlterClientQuotasRequest) (Result, er
 		}
 		name := entityName(entity)
 		at, seen := rows[name]
-		err := error(nil)
+		var err error
 		if seen || hasDuplicateKeys(entry.Ops) {
 			err = failf(kerr.InvalidRequest, "Ignoring duplicate entity %s", name)
 		} else {
@@ -129,7 +129,7 @@ func checkQuotaEntity(entity []metadata.QuotaEntity) (limits map[string]float64,
 	}
 	if has[quotaIP] {
 		if len(has) > 1 {
-			return nil, failf(kerr.InvalidRequest, "Invalid quota entity combination, IP entity shouldnt be combined with User or ClientId")
+			return nil, failf(kerr.InvalidRequest, "Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId")
 		}
 		return ipQuotaLimits, nil
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/kgo-project/kgo/broker/metadata"
 )
 
-// DescribeUserScramCredentials: v0
+// DescribeUserScramCredentials (v0)
 //
 // Says which SCRAM mechanisms users have credentials for, and with how many iterations (KIP-554): of the users named, or of all (null or none). It
 // needs nothing but an image, so that brokers answer it themselves.

@@ -97,6 +97,7 @@ func (c *call) nextState(s *brokerSession, b *metadata.Broker, req *kmsg.BrokerH
 			return stateControlledShutdown
 		}
 		return stateUnfenced
+	case stateControlledShutdown, stateShutdownNow:
 	}
 	if req.WantFence && req.WantShutdown { // it is gone, in the middle of it
 		return stateShutdownNow

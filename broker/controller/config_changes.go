@@ -74,6 +74,7 @@ func (c *call) newValue(res metadata.ConfigResource, key string, old *string, ch
 		return change.value, nil
 	case kmsg.IncrementalAlterConfigOpDelete:
 		return nil, nil //nolint:nilnil // no value is what the caller asked for
+	case kmsg.IncrementalAlterConfigOpAppend, kmsg.IncrementalAlterConfigOpSubtract:
 	}
 	if !c.cfg.Schema.IsList(res.Type, key) {
 		return nil, failf(kerr.InvalidConfig, "Can't %s to key %s because its type is not LIST.", change.op, key)
@@ -196,8 +197,9 @@ func checkResourceName(res metadata.ConfigResource) error {
 		return nil
 	case metadata.ConfigClientMetrics:
 		return nil
+	default:
+		return failf(kerr.InvalidRequest, "Unknown resource type %s", resourceTypeName(res.Type))
 	}
-	return failf(kerr.InvalidRequest, "Unknown resource type %s", resourceTypeName(res.Type))
 }
 
 // resourceTypeName is the name of Java's enum constant.
@@ -232,6 +234,7 @@ func (c *call) checkResourceExists(res metadata.ConfigResource) error {
 		if c.image.Broker(id) == nil && c.image.Controller(id) == nil && !slices.Contains(c.cfg.Voters, id) {
 			return failf(kerr.BrokerIDNotRegistered, "No node with id %d found.", id)
 		}
+	default: // the others exist by being configured
 	}
 	return nil
 }

@@ -2,32 +2,18 @@ package controller
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/kgo-project/kgo/broker/wire"
 )
 
-// apiError is a refusal: a protocol error code, and the message that the client gets with it, word for word as Apache Kafka's.
-type apiError struct {
-	code    *kerr.Error
-	message string // empty: the code speaks for itself, and the response's message is null
-}
-
-func (e *apiError) Error() string {
-	if e.message == "" {
-		return e.code.Message
-	}
-	return e.message
-}
-
-func (e *apiError) Unwrap() error { return e.code }
-
 // fail refuses with the code alone.
-func fail(code *kerr.Error) error { return &apiError{code: code} }
+func fail(code *kerr.Error) error { return &wire.Refusal{Code: code} }
 
-// failf refuses with a message.
+// failf refuses with a message, word for word as Apache Kafka's.
 func failf(code *kerr.Error, format string, args ...any) error {
-	return &apiError{code, fmt.Sprintf(format, args...)}
+	return wire.Refusef(code, format, args...)
 }
 
 // errorCode is the protocol's number for err; 0 for nil.
@@ -44,8 +30,8 @@ func errorCode(err error) int16 {
 
 // errorMessage is what a response's message field gets: nil for no error and for errors without words of their own.
 func errorMessage(err error) *string {
-	var refused *apiError
-	if err == nil || errors.As(err, &refused) && refused.message == "" {
+	var refused *wire.Refusal
+	if err == nil || errors.As(err, &refused) && refused.Text == "" {
 		return nil
 	}
 	text := err.Error()

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/record"
+	"github.com/kgo-project/kgo/broker/wire"
 )
 
 // loop is the controller's goroutine and what it alone may touch.
@@ -143,7 +144,7 @@ func (l *loop) submit(s *submission) {
 
 // logUnwritten reports records that came to nothing. A refusal is the client's to know; anything else is a bug.
 func (l *loop) logUnwritten(what string, err error) {
-	if _, ok := errors.AsType[*apiError](err); !ok {
+	if _, ok := errors.AsType[*wire.Refusal](err); !ok {
 		l.log.Error("the controller wrote what it can't replay", "request", what, "error", err)
 	}
 }

@@ -15,7 +15,7 @@ const clusterMetadataTopic = "__cluster_metadata"
 
 // validateTopicName refuses names that can't be a directory's or a metric's.
 func validateTopicName(name string) error {
-	reason := ""
+	var reason string
 	switch {
 	case name == "":
 		reason = "the empty string is not allowed"

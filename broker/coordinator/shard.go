@@ -216,6 +216,7 @@ func (s *shard[S]) arm(now time.Time) {
 		earlier(s.appender.nextDeadline(s.r.opts.AppendLinger))
 	case stateFailed:
 		next = s.reloadAt
+	case stateInitial, stateLoading, stateClosed: // nothing is due
 	}
 	if next.IsZero() || (!s.armed.IsZero() && !next.Before(s.armed)) {
 		return

@@ -155,7 +155,7 @@ func (d *dirMoves) copyAndSwap(ctx context.Context, move *dirMove) error {
 	if _, err := d.copyUpTo(ctx, move, log, future, &buf, log.LogEndOffset()); err != nil {
 		return err
 	}
-	promoted, err := d.manager.cfg.Storage.PromoteFuture(p.tp)
+	promoted, err := d.manager.cfg.Storage.PromoteFuture(p.tp) //nolint:contextcheck // it must not stop half-way
 	if err != nil {
 		return err
 	}
@@ -206,6 +206,5 @@ func copyChunk(log, future *storage.Log, buf *[]byte, end int64) error {
 	if *buf, err = records.Bytes((*buf)[:0]); err != nil {
 		return err
 	}
-	_, err = appendCopied(future, *buf, log.LatestEpoch())
-	return err
+	return appendCopied(future, *buf, log.LatestEpoch())
 }

@@ -99,9 +99,7 @@ func (f *fetcher) stop(p *followed) {
 }
 
 func (f *fetcher) run() {
-	defer func() {
-		f.client.Close() // nothing waits for it any more
-	}()
+	defer func() { _ = f.client.Close() }() // nothing waits for it any more
 	for f.ctx.Err() == nil {
 		due, next := f.due(time.Now())
 		if len(due) == 0 {

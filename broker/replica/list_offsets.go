@@ -57,7 +57,7 @@ func (m *Manager) ListOffset(q OffsetQuery) (storage.TimestampOffset, error) {
 		// A new leader doesn't know yet how far its predecessor's high watermark was. Answering with its own could take a consumer back.
 		err = fmt.Errorf("%w: the high watermark of %s is still behind the start of leader epoch %d", kerr.OffsetNotAvailable, p.tp, leaderEpoch)
 	}
-	found := noTimestampOffset
+	var found storage.TimestampOffset
 	switch q.Timestamp {
 	case TimestampLatest:
 		if err != nil {

@@ -218,13 +218,6 @@ func (p *Partition) configChanged(minIsr int) wakeups {
 	return p.settleLocked(effects{highWatermarkAdvanced: m.advanceHighWatermark(p.manager.eligible, time.Now())})
 }
 
-// logStartMoved tells that retention or DeleteRecords dropped the records before the log's new start.
-func (p *Partition) logStartMoved(offset int64) wakeups {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.settleLocked(p.mu.machine.logStartMoved(offset))
-}
-
 // tick looks for followers that fell behind.
 func (p *Partition) tick(now time.Time) wakeups {
 	p.mu.Lock()

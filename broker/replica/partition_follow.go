@@ -65,7 +65,7 @@ func (p *Partition) takeOver(records []byte, leaderEpoch int32, leaderHighWaterm
 		return w, err
 	}
 	if len(records) > 0 {
-		if _, err := appendCopied(log, records, leaderEpoch); err != nil {
+		if err := appendCopied(log, records, leaderEpoch); err != nil {
 			return w, fmt.Errorf("append what the leader of %s sent: %w", p.tp, err)
 		}
 	}

@@ -229,6 +229,7 @@ func (m *Manager) configsChanged(delta *metadata.Delta, image *metadata.Image) {
 			topics[r.Name] = true
 		case metadata.ConfigBroker:
 			all = true
+		default: // no log depends on it
 		}
 	}
 	if !all && len(topics) == 0 {

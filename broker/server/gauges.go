@@ -136,8 +136,10 @@ const (
 
 func (s *Server) eachLog(emit metrics.Emit, which logValue) {
 	for l := range s.storage.Logs() {
-		value := l.Size()
+		var value int64
 		switch which {
+		case logSize:
+			value = l.Size()
 		case logStart:
 			value = l.LogStartOffset()
 		case logEnd:

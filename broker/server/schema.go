@@ -30,8 +30,9 @@ func (s configSchema) Validate(res metadata.ConfigResource, values map[string]st
 		return s.layers.ValidateGroup(values)
 	case metadata.ConfigClientMetrics:
 		return config.ValidateClientMetrics(values)
+	default:
+		return wire.Refusef(kerr.InvalidRequest, "Unknown resource type %d", res.Type)
 	}
-	return wire.Refusef(kerr.InvalidRequest, "Unknown resource type %d", res.Type)
 }
 
 // scopeOf is where a resource's keys are in the table.
@@ -43,8 +44,9 @@ func scopeOf(t metadata.ConfigResourceType) config.Scope {
 		return config.ScopeGroup
 	case metadata.ConfigClientMetrics:
 		return config.ScopeClientMetrics
+	default:
+		return config.ScopeBroker
 	}
-	return config.ScopeBroker
 }
 
 // IsList reports whether APPEND and SUBTRACT make sense for the key.

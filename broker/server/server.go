@@ -89,7 +89,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	if cfg.IsBroker {
-		if err := s.startBroker(ctx); err != nil {
+		if err := s.startBroker(); err != nil { //nolint:contextcheck // what it starts ends by Close, not with the start's context
 			return err
 		}
 	}
@@ -122,7 +122,7 @@ func (s *Server) bind(ctx context.Context) error {
 }
 
 // startBroker starts everything that a broker has besides the metadata.
-func (s *Server) startBroker(ctx context.Context) error {
+func (s *Server) startBroker() error {
 	cfg := s.state.config()
 	s.life = newLifecycle()
 	s.replicas = replica.New(replica.Config{

@@ -89,7 +89,7 @@ func (l *Log) appendLeaderLocked(p *prepared, leaderEpoch int32, cfg *LogConfig,
 
 // writeLocked appends batches whose offsets are set: rolls if it must, writes once, and brings indexes, producer state and the log end up to date.
 func (l *Log) writeLocked(p *prepared, info *AppendInfo, cfg *LogConfig, now int64) error {
-	maxTimestamp := int64(batch.NoTimestamp)
+	maxTimestamp := batch.NoTimestamp
 	_ = p.each(func(b *preparedBatch) error { maxTimestamp = max(maxTimestamp, b.maxTimestamp); return nil }) // do returns no error
 	seg, err := l.maybeRollLocked(len(p.bytes), info.FirstOffset, info.LastOffset, maxTimestamp, cfg, now)
 	if err != nil {

@@ -228,9 +228,3 @@ func (c *leaderEpochCache) clear() error {
 	}
 	return c.replaceLocked(nil)
 }
-
-func (c *leaderEpochCache) moveTo(dir string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.dir = dir
-}

@@ -27,7 +27,7 @@ func (l *Log) OffsetForTimestamp(timestamp int64) (TimestampOffset, error) {
 
 // MaxTimestampOffset finds the first record with the largest timestamp of all (ListOffsets' -3).
 func (l *Log) MaxTimestampOffset() (TimestampOffset, error) {
-	largest := int64(batch.NoTimestamp)
+	largest := batch.NoTimestamp
 	for _, s := range l.Segments() {
 		newest, _, err := s.newestTimestamp()
 		s.Release()

@@ -153,7 +153,7 @@ func TestAFailingDirectoryTakesOnlyItsLogsOffline(t *testing.T) {
 	})
 	cfg := managerConfig(errorfs.Wrap(mem, inject), "a", "b")
 	told := make(chan string, 1)
-	cfg.OnDirFailure = func(dir string, err error) { told <- dir }
+	cfg.OnDirFailure = func(dir string, _ error) { told <- dir }
 	m := openTestManager(t, cfg)
 	var inA, inB []*Log
 	for i := range int32(4) {

@@ -63,7 +63,7 @@ func runModel(seed uint64, steps int) (ops []string, err error) {
 	model := &logModel{}
 	epoch := int32(0)
 	for range steps {
-		op := ""
+		var op string
 		switch n := r.IntN(100); {
 		case n < 55:
 			op = "append"

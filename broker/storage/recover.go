@@ -206,7 +206,7 @@ func (l *Log) readSnapshot(path string, offset, end int64) (*producerState, erro
 	state, err := decodeSnapshot(raw, offset)
 	if err != nil {
 		l.logger.Warn("producer snapshot is damaged and not used", "topic", l.tp.Topic, "partition", l.tp.Partition, "path", path, "err", err)
-		return nil, nil //nolint:nilnil,nilerr // documented
+		return nil, nil //nolint:nilnil // documented
 	}
 	return state, nil
 }

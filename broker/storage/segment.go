@@ -344,10 +344,3 @@ func (s *Segment) remove() error {
 	}
 	return all
 }
-
-// moveTo tells the segment that its directory was renamed.
-func (s *Segment) moveTo(dir string) {
-	s.name.Lock()
-	defer s.name.Unlock()
-	s.name.dir = dir
-}

@@ -32,7 +32,7 @@ func (osFS) List(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer d.Close()
+	defer d.Close() //nolint:errcheck // only read
 	names, err := d.Readdirnames(-1)
 	if err != nil {
 		return nil, err

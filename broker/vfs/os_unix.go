@@ -32,7 +32,7 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer d.Close() //nolint:errcheck // only read
 	if err := d.Sync(); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOTSUP) {
 		return err
 	}
@@ -44,7 +44,7 @@ func usage(dir string) (total, usable int64, err error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, 0, &os.PathError{Op: "statfs", Path: dir, Err: err}
 	}
-	block := int64(st.Bsize)
+	block := int64(st.Bsize) //nolint:unconvert // 32 bits wide elsewhere
 	return int64(st.Blocks) * block, int64(st.Bavail) * block, nil
 }
 
@@ -58,14 +58,14 @@ func lockFile(name, content string) (io.Closer, error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		held := readHolder(f)
-		f.Close() // nothing was written through it
+		_ = f.Close() // nothing was written through it
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, &LockedError{Path: name, Content: held}
 		}
 		return nil, &os.PathError{Op: "lock", Path: name, Err: err}
 	}
 	if err := writeHolder(f, content); err != nil {
-		f.Close() // the write's error says more
+		_ = f.Close() // the write's error says more
 		return nil, err
 	}
 	return &fileLock{f: f}, nil

@@ -45,10 +45,16 @@ func ErrorMessage(err error) *string {
 // Refusal is an error for the client's eyes: a protocol error, and words that Apache Kafka would say with it.
 type Refusal struct {
 	Code *kerr.Error
-	Text string
+	Text string // empty: the code speaks for itself, and a response's message is null
 }
 
-func (e *Refusal) Error() string { return e.Text }
+func (e *Refusal) Error() string {
+	if e.Text == "" {
+		return e.Code.Message
+	}
+	return e.Text
+}
+
 func (e *Refusal) Unwrap() error { return e.Code }
 
 // Refusef makes a Refusal.

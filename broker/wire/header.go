@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // apiVersionsKey is the one request that is answered even in a version that is not served: the answer tells the client which are.
@@ -81,12 +80,6 @@ func uvarint(b []byte) (uint32, []byte, error) {
 		return 0, nil, errors.New("a tagged field's number is cut off or too large")
 	}
 	return uint32(v), b[n:], nil
-}
-
-// flexibleRequest reports whether a request's version has the flexible header.
-func flexibleRequest(req kmsg.Request, version int16) bool {
-	req.SetVersion(version)
-	return req.IsFlexible()
 }
 
 // appendResponseHeader appends the size field (to be filled in by finishResponse) and the header. ApiVersions responses have the oldest

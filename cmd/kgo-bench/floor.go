@@ -28,8 +28,7 @@ func measureFloor(o options) (floor, error) {
 			return f, err
 		}
 		files[i] = file
-		defer os.Remove(file.Name())
-		defer file.Close()
+		defer func() { _, _ = file.Close(), os.Remove(file.Name()) }()
 	}
 	together := func(send, receive func(i int, c net.Conn) error) (float64, error) {
 		began := time.Now()

@@ -51,7 +51,11 @@ func run(ctx context.Context, o options) error {
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(dir)
+		defer func() {
+			if err := os.RemoveAll(dir); err != nil {
+				fmt.Fprintln(os.Stderr, "kgo-bench:", err)
+			}
+		}()
 		o.dataDir = dir
 	}
 	var systems []system

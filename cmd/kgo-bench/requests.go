@@ -63,7 +63,7 @@ func roundTrips(ctx context.Context, addr string, n int, frame []byte, check fun
 		if _, err := c.c.Write(frame); err != nil {
 			return err
 		}
-		head, _, err := c.discardFrame()
+		head, err := c.discardFrame()
 		if err != nil {
 			return err
 		}

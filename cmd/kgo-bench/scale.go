@@ -41,7 +41,7 @@ func manyPartitions(ctx context.Context, b *bench) error {
 					if _, err := c.c.Write(produceFrame(topic, int32(p), batch)); err != nil {
 						return err
 					}
-					head, _, err := c.discardFrame()
+					head, err := c.discardFrame()
 					if err != nil {
 						return err
 					}
@@ -82,7 +82,7 @@ func manyConnections(ctx context.Context, b *bench) error {
 			return err
 		}
 		conns = append(conns, c)
-		if _, err := c.apiVersions(); err != nil {
+		if err := c.apiVersions(); err != nil {
 			return fmt.Errorf("connection %d: %w", len(conns), err)
 		}
 	}

@@ -116,7 +116,7 @@ func (s *server) await(began time.Time) (*server, error) {
 		if err != nil {
 			continue
 		}
-		_, err = c.apiVersions()
+		err = c.apiVersions()
 		c.close()
 		if err == nil {
 			s.startup = time.Since(began)

@@ -78,7 +78,7 @@ func produceMany(ctx context.Context, addr, topic string, partition int32, batch
 	})
 	g.Go(func() error {
 		for range n {
-			head, _, err := c.discardFrame()
+			head, err := c.discardFrame()
 			if err != nil {
 				return err
 			}

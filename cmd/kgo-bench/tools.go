@@ -53,7 +53,7 @@ func consoleLines(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer in.Close() //nolint:errcheck // only read
 	cmd := b.sys.tool("console-producer", "--bootstrap-server", b.srv.addr, "--topic", topic)
 	cmd.Stdin = in
 	took, err := timed(cmd)
@@ -67,7 +67,7 @@ func consoleLines(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	defer out.Close()
+	defer out.Close() //nolint:errcheck // sameFile reads what was written
 	cmd.Stdout = out
 	if took, err = timed(cmd); err != nil {
 		return err

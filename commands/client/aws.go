@@ -64,7 +64,7 @@ func awsProfile(profile string) (aws.Auth, bool) {
 	if err != nil {
 		return aws.Auth{}, false
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // only read
 	var auth aws.Auth
 	within := false
 	for lines := bufio.NewScanner(file); lines.Scan(); {

@@ -145,7 +145,7 @@ func WriteHelp(w io.Writer, path []*Spec) error {
 		return err
 	}
 	if spec.Intro != "" {
-		fmt.Fprintf(b, "\n%s\n", wrap(spec.Intro, 0, "", ""))
+		fmt.Fprintf(b, "\n%s\n", wrap(spec.Intro, 0, ""))
 	}
 	if len(spec.Sub) > 0 && spec.SubTitle == "" {
 		b.WriteString("\npositional arguments:\n")
@@ -165,7 +165,7 @@ func WriteHelp(w io.Writer, path []*Spec) error {
 			b.WriteByte('\n')
 		}
 		if section.Desc != "" {
-			fmt.Fprintf(b, "  %s\n\n", wrap(section.Desc, 2, "", "  "))
+			fmt.Fprintf(b, "  %s\n\n", wrap(section.Desc, 2, "  "))
 		}
 		for _, name := range section.Names {
 			spec.writeOption(b, spec.Lookup(name))
@@ -226,7 +226,7 @@ func writeEntry(b *bufio.Writer, head, text string) {
 		column = 0
 	}
 	blanks := strings.Repeat(" ", helpColumn)
-	fmt.Fprintf(b, "%s%s\n", blanks[column:], wrap(text, helpColumn, "", blanks))
+	fmt.Fprintf(b, "%s%s\n", blanks[column:], wrap(text, helpColumn, blanks))
 }
 
 // WriteArgsError prints the usage lines and the error of a usage-line tool.
@@ -234,7 +234,7 @@ func WriteArgsError(w io.Writer, e *ArgsError) error {
 	if err := WriteUsage(w, e.Path); err != nil {
 		return err
 	}
-	text := wrap(e.Path[0].Prog+": error: "+e.Text+"\n", 0, "", "")
+	text := wrap(e.Path[0].Prog+": error: "+e.Text+"\n", 0, "")
 	if len(e.Tips) > 0 {
 		text += "\nDid you mean:\n\t" + strings.Join(e.Tips, "\n\t") + "\n"
 	}
@@ -243,11 +243,10 @@ func WriteArgsError(w io.Writer, e *ArgsError) error {
 }
 
 // wrap breaks a text into lines of 75 characters and spreads blanks so that every line but the last is full.
-func wrap(text string, offset int, firstIndent, indent string) string {
+func wrap(text string, offset int, indent string) string {
 	var out strings.Builder
-	out.WriteString(firstIndent)
 	line := ""
-	column := offset + len(firstIndent)
+	column := offset
 	for _, word := range words(text) {
 		column += len(word)
 		if column > usageWidth {

@@ -1,7 +1,6 @@
 package group
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/wire"
 )
 
 // topicsRefresh is how often, at most, heartbeats make a group look whether the topics that it reads have changed.
@@ -20,7 +20,7 @@ func (c *Config) validateConsumerHeartbeat(req *kmsg.ConsumerGroupHeartbeatReque
 	if !c.ConsumerProtocol {
 		return kerr.UnsupportedVersion
 	}
-	invalid := func(why string) error { return &detailed{kerr.InvalidRequest, why} }
+	invalid := func(why string) error { return &wire.Refusal{Code: kerr.InvalidRequest, Text: why} }
 	empty := func(s *string) bool { return s != nil && strings.TrimSpace(*s) == "" }
 	// Since version 1 members choose their own id.
 	if (req.Version >= 1 || req.MemberEpoch != joinEpoch) && empty(&req.MemberID) {
@@ -55,8 +55,8 @@ func (c *Config) validateConsumerHeartbeat(req *kmsg.ConsumerGroupHeartbeatReque
 		return invalid("MemberEpoch is invalid.")
 	}
 	if req.ServerAssignor != nil && !slices.Contains(c.ConsumerAssignors, *req.ServerAssignor) {
-		return &detailed{kerr.UnsupportedAssignor, fmt.Sprintf("ServerAssignor %s is not supported. Supported assignors: %s.",
-			*req.ServerAssignor, strings.Join(c.ConsumerAssignors, ", "))}
+		return wire.Refusef(kerr.UnsupportedAssignor, "ServerAssignor %s is not supported. Supported assignors: %s.",
+			*req.ServerAssignor, strings.Join(c.ConsumerAssignors, ", "))
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func (s *shard) consumerHeartbeat(ctx RequestContext, req *kmsg.ConsumerGroupHea
 		req.MemberID = s.newID()
 	}
 	if g != nil && g.members[req.MemberID] == nil && len(g.members) >= s.cfg.ConsumerMaxSize {
-		return nil, &detailed{kerr.GroupMaxSizeReached, fmt.Sprintf("The consumer group has reached its maximum capacity of %d members.", s.cfg.ConsumerMaxSize)}
+		return nil, wire.Refusef(kerr.GroupMaxSizeReached, "The consumer group has reached its maximum capacity of %d members.", s.cfg.ConsumerMaxSize)
 	}
 	before, err := s.subscribingMember(g, req)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *shard) consumerGroupFor(req *kmsg.ConsumerGroupHeartbeatRequest) (*cons
 	case req.MemberEpoch < 0:
 		return nil, notFound(req.Group)
 	case req.MemberEpoch != joinEpoch:
-		return nil, &detailed{kerr.GroupIDNotFound, fmt.Sprintf("Consumer group %s not found.", req.Group)}
+		return nil, wire.Refusef(kerr.GroupIDNotFound, "Consumer group %s not found.", req.Group)
 	}
 	return nil, nil //nolint:nilnil // the group comes with its first record
 }
@@ -157,27 +157,27 @@ func (s *shard) subscribingMember(g *consumerGroup, req *kmsg.ConsumerGroupHeart
 	case m == nil:
 		return fresh, nil
 	case m.memberEpoch != leaveStaticEpoch:
-		return nil, &detailed{kerr.UnreleasedInstanceID, fmt.Sprintf(
+		return nil, wire.Refusef(kerr.UnreleasedInstanceID,
 			"Static member %s with instance id %s cannot join the group because the instance id is owned by %s member.",
-			req.MemberID, *req.InstanceID, m.memberID)}
+			req.MemberID, *req.InstanceID, m.memberID)
 	}
 	return s.replaceConsumer(g, m, req.MemberID), nil
 }
 
 func validateInstance(m *consumerMember, req *kmsg.ConsumerGroupHeartbeatRequest) error {
 	if m == nil {
-		return &detailed{kerr.UnknownMemberID, fmt.Sprintf("Instance id %s is unknown.", *req.InstanceID)}
+		return wire.Refusef(kerr.UnknownMemberID, "Instance id %s is unknown.", *req.InstanceID)
 	}
 	if m.memberID != req.MemberID {
-		return &detailed{kerr.FencedInstanceID, fmt.Sprintf("Static member %s with instance id %s was fenced by member %s.",
-			req.MemberID, *req.InstanceID, m.memberID)}
+		return wire.Refusef(kerr.FencedInstanceID, "Static member %s with instance id %s was fenced by member %s.",
+			req.MemberID, *req.InstanceID, m.memberID)
 	}
 	return nil
 }
 
 // validateHeartbeatEpoch accepts the epoch before the current one if the member can't have acted on a newer one: the answer that told it got lost.
 func (m *consumerMember) validateHeartbeatEpoch(req *kmsg.ConsumerGroupHeartbeatRequest) error {
-	size := ""
+	var size string
 	switch {
 	case req.MemberEpoch > m.memberEpoch:
 		size = "greater"
@@ -188,8 +188,8 @@ func (m *consumerMember) validateHeartbeatEpoch(req *kmsg.ConsumerGroupHeartbeat
 	default:
 		size = "smaller"
 	}
-	return &detailed{kerr.FencedMemberEpoch, fmt.Sprintf("The consumer group member has a %s member epoch (%d) than the one known by the group "+
-		"coordinator (%d). The member must abandon all its partitions and rejoin.", size, req.MemberEpoch, m.memberEpoch)}
+	return wire.Refusef(kerr.FencedMemberEpoch, "The consumer group member has a %s member epoch (%d) than the one known by the group "+
+		"coordinator (%d). The member must abandon all its partitions and rejoin.", size, req.MemberEpoch, m.memberEpoch)
 }
 
 func (m *consumerMember) ownsAll(topics []kmsg.ConsumerGroupHeartbeatRequestTopic) bool {

@@ -1,10 +1,10 @@
 package group
 
 import (
-	"fmt"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/broker/wire"
 )
 
 // consumerLeave handles a heartbeat with an epoch that says goodbye.
@@ -79,13 +79,13 @@ func (s *shard) resumeConsumers(g *consumerGroup) {
 }
 
 func notFound(groupID string) error {
-	return &detailed{kerr.GroupIDNotFound, fmt.Sprintf("Group %s not found.", groupID)}
+	return wire.Refusef(kerr.GroupIDNotFound, "Group %s not found.", groupID)
 }
 
 func notA(kind, groupID string) error {
-	return &detailed{kerr.GroupIDNotFound, fmt.Sprintf("Group %s is not a %s group.", groupID, kind)}
+	return wire.Refusef(kerr.GroupIDNotFound, "Group %s is not a %s group.", groupID, kind)
 }
 
 func unknownMember(memberID, groupID string) error {
-	return &detailed{kerr.UnknownMemberID, fmt.Sprintf("Member %s is not a member of group %s.", memberID, groupID)}
+	return wire.Refusef(kerr.UnknownMemberID, "Member %s is not a member of group %s.", memberID, groupID)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/wire"
 )
 
 // TopicLister is implemented by Topics that can list all names: members that subscribe by a pattern need it.
@@ -94,7 +95,7 @@ func compileRegex(regex string) (*regexp.Regexp, error) {
 		if e := (*syntax.Error)(nil); errors.As(err, &e) {
 			why = e.Code.String()
 		}
-		return nil, &detailed{kerr.InvalidRegularExpression, fmt.Sprintf("SubscribedTopicRegex `%s` is not a valid regular expression: %s.", regex, why)}
+		return nil, wire.Refusef(kerr.InvalidRegularExpression, "SubscribedTopicRegex `%s` is not a valid regular expression: %s.", regex, why)
 	}
 	return regexp.Compile("^(?:" + regex + ")$")
 }

@@ -4,16 +4,9 @@ import (
 	"errors"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/kgo-project/kgo/broker/wire"
 )
-
-// detailed is an error with the message that newer versions of a response carry.
-type detailed struct {
-	code    *kerr.Error
-	message string
-}
-
-func (e *detailed) Error() string { return e.message }
-func (e *detailed) Unwrap() error { return e.code }
 
 // protocolError finds the error to answer with.
 func protocolError(err error) *kerr.Error {
@@ -31,8 +24,8 @@ func errorCode(err error) int16 {
 }
 
 func errorMessage(err error) *string {
-	if d, ok := errors.AsType[*detailed](err); ok {
-		return &d.message
+	if refused, ok := errors.AsType[*wire.Refusal](err); ok {
+		return &refused.Text
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func TestAnswersAreApacheKafkas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want, got := play(t, apache, scenario), play(t, ours, scenario)
 			compare(t, "answer", want.lines, got.lines)
-			compare(t, "record", want.written(t, apache.log(t)), got.written(t, ours.log(t)))
+			compare(t, "record", want.written(apache.log(t)), got.written(ours.log(t)))
 		})
 	}
 	// A shard loads Apache Kafka's log.
@@ -79,7 +79,7 @@ var (
 )
 
 // written is what the scenario left in the coordinator's log, made comparable.
-func (st *stage) written(t *testing.T, log []coordinator.Replayed) (lines []string) {
+func (st *stage) written(log []coordinator.Replayed) (lines []string) {
 	for _, r := range log {
 		if v := (record.GroupMetadataValue{}); len(r.Value) > 0 && r.Key[1] == 2 && readValue(&v, r.Value) == nil {
 			slices.SortFunc(v.Members, func(a, b record.GroupMetadataValueMemberMetadata) int {

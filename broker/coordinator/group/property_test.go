@@ -80,11 +80,12 @@ func (w *randomWorld) run(steps int) {
 
 func (w *randomWorld) compare() {
 	live, loaded := w.shard, w.replayed()
+	all := maps.Clone(live.groups)
+	defer func() { live.groups = all }()
 	for id, g := range live.groups {
 		if !g.is(stateStable, stateEmpty) {
 			delete(live.groups, id)
 			delete(loaded.groups, id)
-			defer func() { live.groups[id] = g }()
 			continue
 		}
 		members := make(map[string]string)

@@ -321,7 +321,7 @@ func TestLargeCommitIsDivided(t *testing.T) {
 func TestGroupsHaveSettingsOfTheirOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newTestService(t, &memlog.Log{}, func(c *Config) {
-			c.GroupConfig = func(group string) map[string]string {
+			c.GroupConfig = func(string) map[string]string {
 				return map[string]string{"consumer.session.timeout.ms": "50000", "consumer.heartbeat.interval.ms": "7000"}
 			}
 		})

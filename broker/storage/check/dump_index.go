@@ -154,7 +154,7 @@ func (d *dumper) timeIndex(name, base string) error {
 		d.printf("%s passed sanity check.\n", name)
 		return nil
 	}
-	previous := int64(batch.NoTimestamp)
+	previous := batch.NoTimestamp
 	for i := range n {
 		timestamp, indexed := at(i)
 		if indexed == offset && i > 0 {
@@ -204,7 +204,7 @@ func (d *dumper) checkTimeEntry(name string, log vfs.File, logName string, posit
 }
 
 func (d *dumper) largestTimestamp(e entry) (int64, error) {
-	largest := int64(batch.NoTimestamp)
+	largest := batch.NoTimestamp
 	records := e.batch().Records
 	if e.isLegacy() {
 		records = e.legacy().Records

@@ -295,7 +295,7 @@ func (c *Cleaner) CleanNow(ctx context.Context, l *storage.Log, nowMs int64) (Re
 		return Result{TopicPartition: l.TopicPartition(), From: found.firstDirty, To: found.firstDirty}, nil
 	}
 	c.mu.Lock()
-	run := c.claimLocked(found, nowMs)
+	run := c.claimLocked(found, nowMs) //nolint:contextcheck // run joins ctx to the cleaner's own
 	c.mu.Unlock()
 	return run(ctx)
 }

@@ -39,9 +39,9 @@ func TestCompactionKeepsTheLastValueOfEachKey(t *testing.T) {
 				if got.Codec() != codec {
 					t.Errorf("codec %v became %v", codec, got.Codec())
 				}
-				for r := range got.Records(testLimit) {
-					if len(r.Headers) != 1 || r.Timestamp != testStart {
-						t.Errorf("record %+v", r)
+				for r, err := range got.Records(testLimit) {
+					if err != nil || len(r.Headers) != 1 || r.Timestamp != testStart {
+						t.Errorf("record %+v, %v", r, err)
 					}
 				}
 			}

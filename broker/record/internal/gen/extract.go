@@ -98,7 +98,7 @@ func extractJar(pattern, match, family string) ([]*message, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer jar.Close()
+	defer jar.Close() //nolint:errcheck // only read
 	var found []*message
 	wanted := regexp.MustCompile("^" + match + "$")
 	for _, f := range jar.File {
