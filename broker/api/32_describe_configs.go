@@ -68,8 +68,14 @@ func (h *Handlers) configEntries(image *metadata.Image, t metadata.ConfigResourc
 		}
 		return h.loggerEntries(), nil
 	case metadata.ConfigClientMetrics:
+		if name == "" {
+			return nil, wire.Refusef(kerr.InvalidRequest, "Client metrics subscription name must not be empty")
+		}
 		return plainEntries(image.Config(t, name), config.SourceClientMetrics), nil
 	case metadata.ConfigGroup:
+		if name == "" {
+			return nil, wire.Refusef(kerr.InvalidRequest, "Group name must not be empty")
+		}
 		return h.Layers().DescribeGroup(image.Config(t, name)), nil
 	}
 	return nil, wire.Refusef(kerr.InvalidRequest, "Unsupported resource type: %d", t)

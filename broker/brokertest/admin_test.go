@@ -94,6 +94,7 @@ func TestRefusedConfigChanges(t *testing.T) {
 		row(kmsg.ConfigResourceTypeBroker, "abc", pair{"log.retention.ms", "1"}),
 		row(kmsg.ConfigResourceTypeBrokerLogger, "77", pair{"root", "INFO"}),
 		row(99, "x", pair{"a", "b"}),
+		row(kmsg.ConfigResourceTypeClientMetrics, "", pair{"metrics", "a"}),
 	}
 	resp, err := req.RequestWith(ctx, cl.SeedBrokers()[0])
 	if err != nil {
@@ -108,6 +109,7 @@ func TestRefusedConfigChanges(t *testing.T) {
 		"abc: Node id must be an integer, but it is: abc",
 		"77: Unexpected node id. Expected 1, but received 77",
 		"x: Unknown resource type 99",
+		": Subscription name can't be empty",
 	}
 	if len(resp.Resources) != len(want) {
 		t.Fatalf("%d rows, want %d", len(resp.Resources), len(want))

@@ -196,6 +196,9 @@ func checkResourceName(res metadata.ConfigResource) error {
 		}
 		return nil
 	case metadata.ConfigClientMetrics:
+		if res.Name == "" {
+			return failf(kerr.InvalidRequest, "Subscription name can't be empty")
+		}
 		return nil
 	default:
 		return failf(kerr.InvalidRequest, "Unknown resource type %s", resourceTypeName(res.Type))

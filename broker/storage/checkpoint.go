@@ -93,6 +93,9 @@ func readCheckpoint(fsys vfs.FS, path string, entry func(line string) error) err
 	if err != nil {
 		return err
 	}
+	if len(raw) == 0 {
+		return nil // Apache Kafka creates some of its checkpoint files empty, and fills them later or never
+	}
 	if err := parseCheckpoint(raw, entry); err != nil {
 		return &CorruptionError{Path: path, BaseOffset: -1, Err: err}
 	}
