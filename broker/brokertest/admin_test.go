@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -117,6 +118,26 @@ func TestRefusedConfigChanges(t *testing.T) {
 	for i, r := range resp.Resources {
 		if got := r.ResourceName + ": " + *r.ErrorMessage; got != want[i] || r.ErrorCode != kerr.InvalidRequest.Code {
 			t.Errorf("row %d: %s (%d), want %s", i, got, r.ErrorCode, want[i])
+		}
+	}
+}
+
+// Groups live where the offsets topic has partitions, whatever offsets.topic.num.partitions says by now.
+func TestGroupsWithAnOffsetsTopicOfAnotherSize(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	adm := kadm.NewClient(brokertest.Start(t).Client())
+	if _, err := adm.CreateTopic(ctx, 2, 1, nil, "__consumer_offsets"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := adm.CreateTopic(ctx, 1, 1, nil, "topic"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		offsets := make(kadm.Offsets)
+		offsets.AddOffset("topic", 0, 7, -1)
+		if err := adm.CommitAllOffsets(ctx, name, offsets); err != nil {
+			t.Errorf("group %s: %v", name, err)
 		}
 	}
 }

@@ -64,8 +64,14 @@ func NewService(cfg Config, deps Dependencies) *Service {
 	return s
 }
 
-// PartitionFor says which partition of __consumer_offsets holds the group.
+// PartitionFor says which partition of __consumer_offsets holds the group. What counts is how many the topic has; the configuration says only
+// how many it will be created with, and may have changed since, or be another cluster's.
 func (s *Service) PartitionFor(group string) int32 {
+	if s.topics != nil {
+		if n := s.topics.PartitionCount(OffsetsTopic); n > 0 {
+			return PartitionFor(group, n)
+		}
+	}
 	return PartitionFor(group, s.cfg.OffsetsTopicPartitions)
 }
 
