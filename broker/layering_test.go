@@ -3,8 +3,11 @@ package broker_test
 import (
 	"encoding/json"
 	"errors"
+	"go/parser"
 	"io"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -29,9 +32,10 @@ var layers = [][]string{
 var brokerCommands = map[string]bool{"server.go": true, "coordinator.go": true, "lab.go": true, "storage.go": true, "dump_log.go": true, "processes.go": true}
 
 type listedPackage struct {
-	ImportPath  string
-	Imports     []string
-	TestImports []string
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
 }
 
 func TestPackagesImportOnlyLowerLayers(t *testing.T) {
@@ -75,9 +79,49 @@ func TestConnectKnowsNothingOfTheBroker(t *testing.T) {
 	}
 }
 
+// TestTestsImportOnlyLowerLayers allows tests what production code may import, their own row, and broker/brokertest from above it.
+func TestTestsImportOnlyLowerLayers(t *testing.T) {
+	row := make(map[string]int)
+	for i, names := range layers {
+		for _, name := range names {
+			row[module+name] = i
+		}
+	}
+	for _, p := range listPackages(t, module+"broker/...") {
+		own, listed := row[p.ImportPath]
+		for _, imp := range append(p.TestImports, p.XTestImports...) {
+			if above, ok := row[imp]; listed && ok && above > own && !testedFromAbove[[2]string{strings.TrimPrefix(p.ImportPath, module), strings.TrimPrefix(imp, module)}] {
+				t.Errorf("tests of %s (row %d) import %s (row %d): test it where both may be imported", p.ImportPath, own, imp, above)
+			}
+		}
+	}
+}
+
+// testedFromAbove are the pairs where a test needs what rests on the package: to check with it what the package wrote.
+var testedFromAbove = map[[2]string]bool{}
+
+// TestCommandsSpeakTheProtocol keeps the broker's insides out of everything that is a client.
+func TestCommandsSpeakTheProtocol(t *testing.T) {
+	for path, file := range goFiles(t, parser.ImportsOnly) {
+		switch {
+		case strings.HasSuffix(path, "_test.go"): // may start a broker
+			continue
+		case strings.HasPrefix(path, "connect/"), strings.HasPrefix(path, "commands/client/"), strings.HasPrefix(path, "commands/opt/"):
+		case filepath.Dir(path) == "commands" && !brokerCommands[filepath.Base(path)]:
+		default:
+			continue
+		}
+		for _, imp := range file.Imports {
+			if name, err := strconv.Unquote(imp.Path.Value); err != nil || strings.HasPrefix(name, module+"broker/") {
+				t.Errorf("%s imports %s: only the commands that run a broker or read its files may (brokerCommands)", path, imp.Path.Value)
+			}
+		}
+	}
+}
+
 func listPackages(t *testing.T, pattern string) []listedPackage {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports", pattern)
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", pattern)
 	cmd.Dir = ".."
 	out, err := cmd.Output()
 	if err != nil {
