@@ -79,7 +79,7 @@ func TestConnectKnowsNothingOfTheBroker(t *testing.T) {
 	}
 }
 
-// TestTestsImportOnlyLowerLayers allows tests what production code may import, their own row, and broker/brokertest from above it.
+// TestTestsImportOnlyLowerLayers allows tests their own row, beyond what production code may import.
 func TestTestsImportOnlyLowerLayers(t *testing.T) {
 	row := make(map[string]int)
 	for i, names := range layers {
@@ -90,15 +90,12 @@ func TestTestsImportOnlyLowerLayers(t *testing.T) {
 	for _, p := range listPackages(t, module+"broker/...") {
 		own, listed := row[p.ImportPath]
 		for _, imp := range append(p.TestImports, p.XTestImports...) {
-			if above, ok := row[imp]; listed && ok && above > own && !testedFromAbove[[2]string{strings.TrimPrefix(p.ImportPath, module), strings.TrimPrefix(imp, module)}] {
+			if above, ok := row[imp]; listed && ok && above > own {
 				t.Errorf("tests of %s (row %d) import %s (row %d): test it where both may be imported", p.ImportPath, own, imp, above)
 			}
 		}
 	}
 }
-
-// testedFromAbove are the pairs where a test needs what rests on the package: to check with it what the package wrote.
-var testedFromAbove = map[[2]string]bool{}
 
 // TestCommandsSpeakTheProtocol keeps the broker's insides out of everything that is a client.
 func TestCommandsSpeakTheProtocol(t *testing.T) {

@@ -118,7 +118,7 @@ func (n *testNode) start() {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer cancel()
 		_ = n.server.Shutdown(ctx) // followers' waiting fetches may be cut
-		<-served //nolint:errcheck // it was told to end
+		<-served                   //nolint:errcheck // it was told to end
 		if err := n.replica.Close(); err != nil {
 			t.Error(err)
 		}

@@ -28,7 +28,7 @@ func TestInteropMainJob(t *testing.T) {
 	const size = 300 << 20
 	text, lines, want := writeText(t, filepath.Join(dir, "text"), size)
 
-	broker := startProcess(t, bin, dir)
+	broker := startJobBroker(t, bin, dir)
 	server := []string{"--bootstrap-server", broker.addr}
 	kgo := func(in io.Reader, out io.Writer, tool string, args ...string) {
 		t.Helper()
@@ -42,7 +42,7 @@ func TestInteropMainJob(t *testing.T) {
 	defer in.Close()
 	kgo(in, nil, "console-producer", "--topic", "text")
 	broker.kill()
-	broker = startProcess(t, bin, dir)
+	broker = startJobBroker(t, bin, dir)
 	server = []string{"--bootstrap-server", broker.addr}
 
 	count := strconv.Itoa(lines)
@@ -56,7 +56,7 @@ func TestInteropMainJob(t *testing.T) {
 		t.Errorf("one record was written after all others were read, and --describe says:\n%s", &described)
 	}
 	broker.kill()
-	broker = startProcess(t, bin, dir)
+	broker = startJobBroker(t, bin, dir)
 	server = []string{"--bootstrap-server", broker.addr}
 	described.Reset()
 	kgo(nil, &described, "consumer-groups", "--describe", "--group", "readers")
@@ -151,8 +151,8 @@ type brokerProcess struct {
 	addr string
 }
 
-// startProcess starts a broker on the data below dir and waits until it serves.
-func startProcess(t *testing.T, bin, dir string) *brokerProcess {
+// startJobBroker starts a broker on the data below dir and waits until it serves.
+func startJobBroker(t *testing.T, bin, dir string) *brokerProcess {
 	t.Helper()
 	address := filepath.Join(dir, "address")
 	_ = os.Remove(address)

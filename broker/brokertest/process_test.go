@@ -23,11 +23,10 @@ import (
 var builtDir string
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	m.Run()
 	if builtDir != "" {
 		_ = os.RemoveAll(builtDir) // a folder of the system's temporary ones
 	}
-	os.Exit(code)
 }
 
 // binary builds kgo once, with the invariants' assertions if the test has them.

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-
 )
 
 // apiVersionsKey is the one request that is answered even in a version that is not served: the answer tells the client which are.

@@ -3,6 +3,7 @@ package clean
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -299,7 +300,7 @@ func TestPauseKeepsTheCleanerAway(t *testing.T) {
 		close(paused)
 	}()
 	for b.cleaner.skipsPaused() == 0 { // until Pause has cancelled what is under way
-		time.Sleep(0)
+		runtime.Gosched()
 	}
 	if _, err := run(t.Context()); !errors.Is(err, context.Canceled) {
 		t.Errorf("a compaction under way ended with %v", err)
