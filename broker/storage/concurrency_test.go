@@ -193,15 +193,7 @@ func TestFollowersKeepOffsetsAndEpochs(t *testing.T) {
 	for i := range int32(6) {
 		mustAppend(t, leader, recordsOf(t, 2, nil), i/2)
 	}
-	r, err := leader.Read(0, 1<<20, 12, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := r.Bytes(nil)
-	r.Release()
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := readBytes(t, leader)
 	follower := openTestLog(t, testOptions(vfs.NewMem(), "data"))
 	info, err := follower.AppendAsFollower(bytes.Clone(raw[:len(raw)-5]), 2) // the last batch is cut
 	if err != nil || info.LastOffset != 9 {

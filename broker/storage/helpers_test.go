@@ -72,6 +72,16 @@ func mustAppend(t testing.TB, l *Log, raw []byte, leaderEpoch int32) AppendInfo 
 	return info
 }
 
+// readBytes is a whole log in one piece, however many segments it has: a roll may come early where assertions are on.
+func readBytes(t testing.TB, l *Log) []byte {
+	t.Helper()
+	var raw []byte
+	for _, b := range readAll(t, l, 1<<20) {
+		raw = append(raw, b...)
+	}
+	return raw
+}
+
 // readAll reads a log from start to end in small bites and returns the batches.
 func readAll(t testing.TB, l *Log, maxBytes int) []batch.Batch {
 	t.Helper()

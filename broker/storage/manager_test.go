@@ -217,16 +217,7 @@ func TestFutureLogsArePromoted(t *testing.T) {
 	if err != nil || !future.IsFuture() {
 		t.Fatal(err)
 	}
-	r, err := l.Read(0, 1<<20, 10, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := r.Bytes(nil)
-	r.Release()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := future.AppendAsFollower(raw, 3); err != nil {
+	if _, err := future.AppendAsFollower(readBytes(t, l), 3); err != nil {
 		t.Fatal(err)
 	}
 	future.SetHighWatermark(10)
