@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -76,7 +77,7 @@ func (m *clientMetrics) print(w io.Writer, kind, clientID string) {
 	figures := map[string]string{
 		"app-info:version" + tags:                kafkaVersion,
 		"app-info:commit-id" + tags:              "kgo " + version,
-		"app-info:start-time-ms" + tags:          fmt.Sprint(m.opened.UnixMilli()),
+		"app-info:start-time-ms" + tags:          strconv.FormatInt(m.opened.UnixMilli(), 10),
 		group + records + "-total" + tags:        fmt.Sprintf("%.3f", float64(m.records.Load())),
 		group + records + "-rate" + tags:         fmt.Sprintf("%.3f", float64(m.records.Load())/seconds),
 		group + bytes + "-total" + tags:          fmt.Sprintf("%.3f", float64(m.compressed.Load())),

@@ -93,7 +93,7 @@ func (o *connectOptions) call(ctx context.Context, method, path string, body, in
 	if err != nil {
 		return fmt.Errorf("%w; is a Connect worker running at %s?", err, o.URL)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end
+	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
 	if err != nil {
 		return err

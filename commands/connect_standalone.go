@@ -32,7 +32,7 @@ The worker stops cleanly on SIGTERM and Ctrl-C, and goes on where it was after k
 		Example: `  kgo connect-standalone config/connect-standalone.properties config/connect-file-source.properties config/connect-file-sink.properties`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return &exitError{code: 1, err: errors.New("Usage: kgo connect-standalone worker.properties [connector1.properties connector2.json ...]")} //nolint:staticcheck // the original's words
+				return &exitError{code: 1, err: errors.New("Usage: kgo connect-standalone worker.properties [connector1.properties connector2.json ...]")}
 			}
 			o.Worker, o.Connectors = args[0], args[1:]
 			if runF != nil {
@@ -50,6 +50,6 @@ func connectStandaloneRun(ctx context.Context, o *connectStandaloneOptions) erro
 	if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil {
 		return &exitError{code: 2, err: errors.New("kgo connect-standalone: --log-level " + o.LogLevel + ": give DEBUG, INFO, WARN or ERROR")}
 	}
-	handler := tint.NewHandler(o.IO.ErrOut, &tint.Options{Level: level, TimeFormat: "2006-01-02 15:04:05.000", NoColor: !o.IO.Color()})
+	handler := tint.NewTextHandler(o.IO.ErrOut, &tint.Options{Level: level, TimeFormat: "2006-01-02 15:04:05.000", NoColor: !o.IO.Color()})
 	return standalone.Run(ctx, standalone.Options{WorkerFile: o.Worker, Connectors: o.Connectors, Log: slog.New(handler)})
 }

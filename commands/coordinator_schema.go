@@ -69,7 +69,8 @@ var (
 		keyType: 1, key: offsetCommitKey, flexibleAge: 4, maxVersion: 4,
 		value: []schemaField{
 			plain("offset", kindInt64, 0), plain("leaderEpoch", kindInt32, 3), plain("metadata", kindString, 0), plain("commitTimestamp", kindInt64, 0),
-			{name: "expireTimestamp", kind: kindInt64, from: 1, to: 1, tag: noTag}, tagged("topicId", kindUUID, 0, 0),
+			{name: "expireTimestamp", kind: kindInt64, from: 1, to: 1, tag: noTag},
+			tagged("topicId", kindUUID, 0, 0),
 		},
 	}
 	groupMetadataSchema = recordSchema{

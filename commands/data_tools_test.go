@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,12 +53,12 @@ func TestDataToolsParse(t *testing.T) {
 		switch words[0] {
 		case "verifiable-producer":
 			run = argsOf(newVerifiableProducerCmd(f, func(o *verifiableProducerOptions) error {
-				join(o.Topic, o.MaxMessages, o.Props["acks"], o.Props["bootstrap.servers"], "keys="+fmt.Sprint(o.Keys))
+				join(o.Topic, o.MaxMessages, o.Props["acks"], o.Props["bootstrap.servers"], "keys="+strconv.Itoa(int(o.Keys)))
 				return nil
 			}))
 		case "verifiable-consumer":
 			run = argsOf(newVerifiableConsumerCmd(f, func(o *verifiableConsumerOptions) error {
-				join(o.Topic, o.Props["group.id"], "next="+fmt.Sprint(o.NextGen), "verbose="+fmt.Sprint(o.Verbose), o.Props["auto.offset.reset"])
+				join(o.Topic, o.Props["group.id"], "next="+strconv.FormatBool(o.NextGen), "verbose="+strconv.FormatBool(o.Verbose), o.Props["auto.offset.reset"])
 				return nil
 			}))
 		case "producer-perf-test":

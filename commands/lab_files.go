@@ -65,5 +65,5 @@ func (o *labOptions) write() error {
 }
 
 func writeLines(path string, lines ...string) error {
-	return os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o644) //nolint:gosec // no secrets
+	return os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 }

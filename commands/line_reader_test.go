@@ -56,7 +56,7 @@ func TestLinesBecomeRecords(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			props := make(map[string]string)
-			for _, kv := range strings.Fields(c.props) {
+			for kv := range strings.FieldsSeq(c.props) {
 				key, value, _ := strings.Cut(kv, "=")
 				props[key] = value
 			}

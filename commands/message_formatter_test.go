@@ -26,7 +26,7 @@ func TestRecordIsPrintedAsTheOriginalDoes(t *testing.T) {
 		"print.value=false":                                         "",
 	} {
 		settings := make(map[string]string)
-		for _, kv := range strings.Fields(props) {
+		for kv := range strings.FieldsSeq(props) {
 			key, value, _ := strings.Cut(kv, "=")
 			settings[key] = value
 		}

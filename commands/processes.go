@@ -182,7 +182,7 @@ func (o *serverOptions) detach(name string) error {
 		select {
 		case err := <-ended:
 			raw, _ := os.ReadFile(path)
-			return fmt.Errorf("kgo %s did not start (%v): %s", name, err, strings.TrimSpace(string(raw)))
+			return fmt.Errorf("kgo %s did not start (%w): %s", name, err, strings.TrimSpace(string(raw)))
 		case <-tick.C:
 		}
 		if _, err := os.Stat(address); err == nil {

@@ -90,7 +90,9 @@ type ConfigKey struct {
 }
 
 // Default makes a pointer to a default value.
-func Default(s string) *string { return &s }
+//
+//go:fix inline
+func Default(s string) *string { return new(s) }
 
 // Errors checks one setting against its value in a configuration, in Kafka's words.
 func (k *ConfigKey) Errors(config Config) []string {
@@ -133,7 +135,7 @@ func (k *ConfigKey) Errors(config Config) []string {
 func AtLeast(least int64) func(string) error {
 	return func(s string) error {
 		if n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64); err == nil && n < least {
-			return fmt.Errorf("Value must be at least %d", least) //nolint:staticcheck // Kafka's words
+			return fmt.Errorf("Value must be at least %d", least)
 		}
 		return nil
 	}
@@ -147,6 +149,6 @@ func OneOf(values ...string) func(string) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("String must be one of (case insensitive): %s", strings.Join(values, ", ")) //nolint:staticcheck // Kafka's words
+		return fmt.Errorf("String must be one of (case insensitive): %s", strings.Join(values, ", "))
 	}
 }

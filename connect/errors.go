@@ -28,8 +28,7 @@ func (e *DataError) Unwrap() error { return e.Cause }
 
 // ErrorClass returns the Java class name that stands for an error.
 func ErrorClass(err error) string {
-	var data *DataError
-	if errors.As(err, &data) {
+	if data, ok := errors.AsType[*DataError](err); ok {
 		return data.Class
 	}
 	if errors.Is(err, ErrRetriable) {

@@ -80,7 +80,7 @@ func (m *Map) All(yield func(key, value any) bool) {
 	order := make([]int, len(m.keys))
 	bucket := make([]uint32, len(m.keys))
 	for i, k := range m.keys {
-		h := uint32(hashCode(k)) //nolint:gosec // the bits are wanted
+		h := uint32(hashCode(k))
 		order[i], bucket[i] = i, (h^h>>16)&(capacity-1)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return int(bucket[a]) - int(bucket[b]) })
@@ -112,17 +112,17 @@ func hashCode(v any) int32 {
 	case int32:
 		return v
 	case int64:
-		return int32(v ^ int64(uint64(v)>>32)) //nolint:gosec // the bits are wanted
+		return int32(v ^ int64(uint64(v)>>32))
 	case bool:
 		if v {
 			return 1231
 		}
 		return 1237
 	case float32:
-		return int32(math.Float32bits(v)) //nolint:gosec // the bits are wanted
+		return int32(math.Float32bits(v))
 	case float64:
 		b := math.Float64bits(v)
-		return int32(b ^ b>>32) //nolint:gosec // the bits are wanted
+		return int32(b ^ b>>32)
 	}
 	return 0
 }

@@ -49,7 +49,7 @@ func TestSecurityRequestsWithoutSecurity(t *testing.T) {
 
 	quota := kmsg.NewPtrAlterClientQuotasRequest()
 	quota.Entries = []kmsg.AlterClientQuotasRequestEntry{{
-		Entity: []kmsg.AlterClientQuotasRequestEntryEntity{{Type: "user", Name: kmsg.StringPtr("bob")}},
+		Entity: []kmsg.AlterClientQuotasRequestEntryEntity{{Type: "user", Name: new("bob")}},
 		Ops:    []kmsg.AlterClientQuotasRequestEntryOp{{Key: "producer_byte_rate", Value: 1000}},
 	}}
 	altered, err := quota.RequestWith(ctx, cl)

@@ -80,7 +80,7 @@ func damageRounds(t *testing.T, rounds int) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rounds)*time.Minute)
 	defer cancel()
 	adm := kadm.NewClient(p.client())
-	small := map[string]*string{"segment.bytes": kadm.StringPtr("1048576"), "index.interval.bytes": kadm.StringPtr("100")}
+	small := map[string]*string{"segment.bytes": new("1048576"), "index.interval.bytes": new("100")}
 	for range rounds {
 		for _, d := range damages {
 			for _, topic := range []string{"hurt", "other"} {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,12 +76,16 @@ func startEnsemble(t testing.TB) *ensemble {
 	e := &ensemble{t: t}
 	dir := t.TempDir()
 	var servers, connect string
+	var connectSb78 strings.Builder
+	var serversSb78 strings.Builder
 	for i := range 3 {
 		name := fmt.Sprintf("coordinator-%d", i+1)
 		e.coordinators = append(e.coordinators, &member{process: process{t: t, addr: freeAddr(t)}, name: name, verb: "coordinator"})
-		servers += fmt.Sprintf("server.%d=%s:3888\n", i+1, freeAddr(t))
-		connect += "," + e.coordinators[i].addr
+		serversSb78.WriteString(fmt.Sprintf("server.%d=%s:3888\n", i+1, freeAddr(t)))
+		connectSb78.WriteString("," + e.coordinators[i].addr)
 	}
+	connect += connectSb78.String()
+	servers += serversSb78.String()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -93,7 +98,7 @@ func startEnsemble(t testing.TB) *ensemble {
 	}
 	for i, c := range e.coordinators {
 		host, port, _ := net.SplitHostPort(c.addr)
-		write(c.name+"/myid", fmt.Sprint(i+1))
+		write(c.name+"/myid", strconv.Itoa(i+1))
 		c.file = write(c.name+".properties", fmt.Sprintf("dataDir=%s\nclientPortAddress=%s\nclientPort=%s\nmaxClientCnxns=0\n%s", filepath.Join(dir, c.name), host, port, servers))
 		c.launch()
 	}

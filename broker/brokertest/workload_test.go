@@ -34,7 +34,7 @@ func startWorkload(t testing.TB, p *process, producers, groups int) *workload {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := &workload{t: t, p: p, h: newHistory(), stop: cancel}
 	adm := kadm.NewClient(p.client())
-	if _, err := adm.CreateTopic(ctx, workPartitions, 1, map[string]*string{"segment.bytes": kadm.StringPtr("1048576")}, workTopic); err != nil {
+	if _, err := adm.CreateTopic(ctx, workPartitions, 1, map[string]*string{"segment.bytes": new("1048576")}, workTopic); err != nil {
 		t.Fatal(err)
 	}
 	for id := range producers {

@@ -44,7 +44,7 @@ func (s *Server) openRemote(ctx context.Context) error {
 	if len(addresses) == 0 {
 		return errors.New("the configuration names no metadata quorum: set controller.quorum.bootstrap.servers (or zookeeper.connect), or process.roles=broker,controller for one inside this process")
 	}
-	q := newRemoteQuorum(s.opts.Network, addresses, s.opts.Loggers.Logger("kafka.server.NodeToControllerChannelManager")) //nolint:contextcheck // it ends by close
+	q := newRemoteQuorum(s.opts.Network, addresses, s.opts.Loggers.Logger("kafka.server.NodeToControllerChannelManager"))
 	s.quorum = q
 	s.onStop(func(context.Context) { _ = q.close() })
 	described, err := q.awaitCluster(ctx, key)

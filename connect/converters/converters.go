@@ -130,15 +130,15 @@ func (c plainConverter) FromConnect(topic string, v connect.Value) ([]byte, erro
 		}
 	case int16:
 		if c.schema.Type == connect.Int16 {
-			return binary.BigEndian.AppendUint16(nil, uint16(d)), nil //nolint:gosec // the bits are wanted
+			return binary.BigEndian.AppendUint16(nil, uint16(d)), nil
 		}
 	case int32:
 		if c.schema.Type == connect.Int32 {
-			return binary.BigEndian.AppendUint32(nil, uint32(d)), nil //nolint:gosec // the bits are wanted
+			return binary.BigEndian.AppendUint32(nil, uint32(d)), nil
 		}
 	case int64:
 		if c.schema.Type == connect.Int64 {
-			return binary.BigEndian.AppendUint64(nil, uint64(d)), nil //nolint:gosec // the bits are wanted
+			return binary.BigEndian.AppendUint64(nil, uint64(d)), nil
 		}
 	case float32:
 		if c.schema.Type == connect.Float32 {
@@ -164,11 +164,11 @@ func (c plainConverter) ToConnect(_ string, data []byte) (connect.Value, error) 
 	case connect.Boolean:
 		v.Data = data[0] != 0
 	case connect.Int16:
-		v.Data = int16(binary.BigEndian.Uint16(data)) //nolint:gosec // the bits are wanted
+		v.Data = int16(binary.BigEndian.Uint16(data))
 	case connect.Int32:
-		v.Data = int32(binary.BigEndian.Uint32(data)) //nolint:gosec // the bits are wanted
+		v.Data = int32(binary.BigEndian.Uint32(data))
 	case connect.Int64:
-		v.Data = int64(binary.BigEndian.Uint64(data)) //nolint:gosec // the bits are wanted
+		v.Data = int64(binary.BigEndian.Uint64(data))
 	case connect.Float32:
 		v.Data = math.Float32frombits(binary.BigEndian.Uint32(data))
 	default:

@@ -82,9 +82,11 @@ func (c *jsonConverter) ToConnect(_ string, data []byte) (connect.Value, error) 
 	}
 	node, err := parseJSON(data)
 	if err != nil {
-		return connect.Value{}, &connect.DataError{Class: "org.apache.kafka.connect.errors.DataException",
+		return connect.Value{}, &connect.DataError{
+			Class: "org.apache.kafka.connect.errors.DataException",
 			Text:  "Converting byte[] to Kafka Connect data failed due to serialization error: ",
-			Cause: &connect.DataError{Class: "org.apache.kafka.common.errors.SerializationException", Text: err.Error()}}
+			Cause: &connect.DataError{Class: "org.apache.kafka.common.errors.SerializationException", Text: err.Error()},
+		}
 	}
 	if !c.schemas || c.content != nil {
 		v, err := c.fromNode(c.content, node)
@@ -277,11 +279,11 @@ func toNumber(t connect.Type, n number) any {
 	}
 	switch t {
 	case connect.Int8:
-		return int8(i) //nolint:gosec // narrowed as in Java
+		return int8(i)
 	case connect.Int16:
-		return int16(i) //nolint:gosec // narrowed as in Java
+		return int16(i)
 	case connect.Int32:
-		return int32(i) //nolint:gosec // narrowed as in Java
+		return int32(i)
 	case connect.Int64:
 		return i
 	case connect.Float32:
@@ -369,7 +371,7 @@ func schemaless(node any) any {
 			if whole == nil {
 				return int64(0)
 			}
-			return int64(new(big.Int).And(whole, mask64).Uint64()) //nolint:gosec // Java's longValue keeps the low bits
+			return int64(new(big.Int).And(whole, mask64).Uint64())
 		}
 		f, _ := strconv.ParseFloat(string(n), 64)
 		return f

@@ -290,7 +290,7 @@ func twosComplement(n *big.Int) []byte {
 		return b
 	}
 	size := new(big.Int).Not(n).BitLen()/8 + 1
-	return new(big.Int).Add(n, new(big.Int).Lsh(big.NewInt(1), uint(size)*8)).FillBytes(make([]byte, size)) //nolint:gosec // positive
+	return new(big.Int).Add(n, new(big.Int).Lsh(big.NewInt(1), uint(size)*8)).FillBytes(make([]byte, size))
 }
 
 func fromTwosComplement(b []byte) *big.Int {

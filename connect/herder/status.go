@@ -60,8 +60,10 @@ func (c *connector) info() *Info {
 
 // status: REQUIRES: h.mu.
 func (h *Herder) status(c *connector) *Status {
-	s := &Status{Name: c.name, Type: c.plugin.Kind, Tasks: []TaskState{},
-		Connector: ConnectorState{State: c.state, WorkerID: h.workerID, Version: c.plugin.Version, Trace: c.trace}}
+	s := &Status{
+		Name: c.name, Type: c.plugin.Kind, Tasks: []TaskState{},
+		Connector: ConnectorState{State: c.state, WorkerID: h.workerID, Version: c.plugin.Version, Trace: c.trace},
+	}
 	for _, t := range c.tasks {
 		state, trace := t.Status()
 		s.Tasks = append(s.Tasks, TaskState{t.ID.Task, ConnectorState{State: state, WorkerID: h.workerID, Version: c.plugin.Version, Trace: trace}})

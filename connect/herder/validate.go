@@ -72,7 +72,7 @@ func commonKeys(kind connect.Kind, version string) []connect.ConfigKey {
 
 func checkConverter(class string) error {
 	if _, ok := converters.Find(class); !ok {
-		return errors.New("Class " + class + " could not be found.") //nolint:staticcheck // Kafka's words
+		return errors.New("Class " + class + " could not be found.")
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func (d *decoder) array() ([]byte, error) {
 	if length == nil {
 		return nil, errTruncated
 	}
-	v := d.take(int(int32(binary.BigEndian.Uint32(length)))) //nolint:gosec // take refuses negative lengths
+	v := d.take(int(int32(binary.BigEndian.Uint32(length))))
 	if v == nil {
 		return nil, errTruncated
 	}

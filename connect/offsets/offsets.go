@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,9 +82,7 @@ func (f *File) Keys(prefix string) []string {
 func (f *File) Set(changes map[string][]byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for k, v := range changes {
-		f.entries[k] = v
-	}
+	maps.Copy(f.entries, changes)
 	entries := make([]entry, 0, len(f.entries))
 	for k, v := range f.entries {
 		entries = append(entries, entry{[]byte(k), v})
@@ -95,7 +94,7 @@ func (f *File) Set(changes map[string][]byte) error {
 // WriteFile replaces a file as a whole: a crash leaves the old or the new one.
 func WriteFile(path string, data []byte) error {
 	temp := path + ".tmp"
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644) //nolint:gosec // as Apache's worker
+	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func (h *errorHandler) retry(ctx context.Context, operation func() error) error 
 	began := time.Now()
 	for attempt := 0; errors.Is(err, connect.ErrRetriable) && (h.retryFor < 0 || time.Since(began) < h.retryFor); attempt++ {
 		delay := min(300*time.Millisecond<<min(attempt, 20), max(h.retryMost, time.Millisecond))
-		if !sleep(ctx, delay/2+time.Duration(rand.Int64N(int64(delay/2)+1))) { //nolint:gosec // jitter
+		if !sleep(ctx, delay/2+time.Duration(rand.Int64N(int64(delay/2)+1))) {
 			return ctx.Err()
 		}
 		err = operation()
@@ -90,8 +90,7 @@ func (h *errorHandler) failed(ctx context.Context, at stage, class string, origi
 
 // asData gives an error the class that its trace shows.
 func asData(err error) error {
-	var data *connect.DataError
-	if errors.As(err, &data) {
+	if data, ok := errors.AsType[*connect.DataError](err); ok {
 		return data
 	}
 	return &connect.DataError{Class: connect.ErrorClass(err), Text: err.Error()}
@@ -121,8 +120,7 @@ func (h *errorHandler) deadLetter(ctx context.Context, at stage, class string, r
 		cause := asData(err)
 		add("exception.class.name", connect.ErrorClass(cause))
 		text := cause.Error()
-		var data *connect.DataError
-		if errors.As(cause, &data) {
+		if data, ok := errors.AsType[*connect.DataError](cause); ok {
 			text = data.Text
 		}
 		add("exception.message", text)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"time"
 
@@ -189,9 +190,7 @@ func (r *sinkRun) deliver(ctx context.Context, fetches kgo.Fetches) error {
 	if err := r.putAll(ctx, records); err != nil {
 		return err
 	}
-	for tp, at := range next {
-		r.put[tp] = at
-	}
+	maps.Copy(r.put, next)
 	return nil
 }
 
@@ -301,7 +300,7 @@ func (r *sinkRun) openQueue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	replicas := int16(r.t.Config.Int("errors.deadletterqueue.topic.replication.factor", 3)) //nolint:gosec // validated
+	replicas := int16(r.t.Config.Int("errors.deadletterqueue.topic.replication.factor", 3))
 	_, err = cl.Admin.CreateTopic(ctx, 1, replicas, nil, name)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		if _, known := cl.Admin.ListTopics(ctx, name); known != nil || errors.Is(err, kerr.InvalidReplicationFactor) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"reflect"
 	"sync"
 	"time"
@@ -214,9 +215,7 @@ func (r *sourceRun) acknowledged(b *batch, rec *kgo.Record, err error) {
 	defer r.mu.Unlock()
 	b.pending--
 	for len(r.batches) > 0 && r.batches[0].pending == 0 {
-		for k, v := range r.batches[0].offsets {
-			r.ready[k] = v
-		}
+		maps.Copy(r.ready, r.batches[0].offsets)
 		r.batches = r.batches[1:]
 	}
 }

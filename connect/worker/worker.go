@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -54,15 +55,9 @@ func (w *Worker) ClientProperties(kind string, connector connect.Config, default
 			p[k] = v
 		}
 	}
-	for k, v := range defaults {
-		p[k] = v
-	}
-	for k, v := range w.Config.Prefixed(kind + ".") {
-		p[k] = v
-	}
-	for k, v := range connector.Prefixed(kind + ".override.") {
-		p[k] = v
-	}
+	maps.Copy(p, defaults)
+	maps.Copy(p, w.Config.Prefixed(kind+"."))
+	maps.Copy(p, connector.Prefixed(kind+".override."))
 	return p
 }
 

@@ -327,7 +327,7 @@ func joinString(r *kmsg.JoinGroupResponse) string {
 	}
 	var sSb323 strings.Builder
 	for _, m := range r.Members {
-		sSb323.WriteString(fmt.Sprintf(" [%s %s %q]", m.MemberID, deref(m.InstanceID), m.ProtocolMetadata))
+		fmt.Fprintf(&sSb323, " [%s %s %q]", m.MemberID, deref(m.InstanceID), m.ProtocolMetadata)
 	}
 	s += sSb323.String()
 	return s
@@ -580,7 +580,7 @@ func (w *world) describeConsumer(a args) {
 	show := func(as kmsg.Assignment) (s string) {
 		var sSb574 strings.Builder
 		for _, t := range as.TopicPartitions {
-			sSb574.WriteString(fmt.Sprintf("%s%v", t.Topic, t.Partitions))
+			fmt.Fprintf(&sSb574, "%s%v", t.Topic, t.Partitions)
 		}
 		s += sSb574.String()
 		return s

@@ -19,7 +19,7 @@ var sourcePlugin = &connect.Plugin{
 	Config: &connect.ConfigDef{Keys: []connect.ConfigKey{
 		{Name: "file", Type: "STRING", Importance: "HIGH", Doc: "The file to read; standard input if there is none."},
 		{Name: "topic", Type: "STRING", Required: true, Importance: "HIGH", Doc: "The topic that lines are written to.", Check: notEmpty},
-		{Name: "batch.size", Type: "INT", Default: connect.Default("2000"), Importance: "LOW", Doc: "The most lines read at once."},
+		{Name: "batch.size", Type: "INT", Default: new("2000"), Importance: "LOW", Doc: "The most lines read at once."},
 	}},
 	NewSource: func() connect.SourceTask { return &source{} },
 	CheckOffset: func(_ connect.Config, partition, offset map[string]any) error {
@@ -31,7 +31,7 @@ var sourcePlugin = &connect.Plugin{
 		}
 		position, ok := offset["position"]
 		if !ok {
-			return errors.New("Offset objects should either be null or contain the key 'position'") //nolint:staticcheck // Kafka's words
+			return errors.New("Offset objects should either be null or contain the key 'position'")
 		}
 		if p, ok := toInt(position); !ok || p < 0 {
 			return errors.New("The value for the 'position' key in the offset should be a non-negative value") //nolint:staticcheck // Kafka's words

@@ -21,10 +21,12 @@ func (s *sink) Start(_ connect.SinkContext, config connect.Config) error {
 		s.out = os.Stdout
 		return nil
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644) //nolint:gosec // as Apache's
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
-		return &connect.DataError{Class: "org.apache.kafka.connect.errors.ConnectException",
-			Text: "Couldn't find or create file '" + path + "' for FileStreamSinkTask", Cause: err}
+		return &connect.DataError{
+			Class: "org.apache.kafka.connect.errors.ConnectException",
+			Text:  "Couldn't find or create file '" + path + "' for FileStreamSinkTask", Cause: err,
+		}
 	}
 	s.file, s.out = f, f
 	return nil

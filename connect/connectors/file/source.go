@@ -58,7 +58,7 @@ func (s *source) Start(sc connect.SourceContext, config connect.Config) error {
 	}
 	position, ok := toInt(offset["position"])
 	if !ok && offset["position"] != nil {
-		return fmt.Errorf("Offset position is the incorrect type") //nolint:staticcheck // Kafka's words
+		return errors.New("Offset position is the incorrect type")
 	}
 	s.position = position
 	return nil
