@@ -42,7 +42,7 @@ func newConfigsCmd(f *Factory, runF func(*configsOptions) error) *cobra.Command 
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
 		o := &configsOptions{IO: f.IO, Client: f.opener(set, "adminclient-1"), args: set.Args}
-		if err := o.parse(set); err != nil {
+		if err := o.parse(ctx, set); err != nil {
 			return err
 		}
 		if runF != nil {
@@ -100,7 +100,7 @@ var (
 	}
 )
 
-func (o *configsOptions) parse(set *opt.Set) error {
+func (o *configsOptions) parse(ctx context.Context, set *opt.Set) error {
 	if count(set, "alter", "describe") != 1 {
 		return opt.Usagef("Command must include exactly one action: --describe, --alter")
 	}
@@ -143,7 +143,7 @@ func (o *configsOptions) parse(set *opt.Set) error {
 	if set.Has("bootstrap-server") && set.Has("bootstrap-controller") {
 		return configsErrorf("Only one of --bootstrap-server or --bootstrap-controller can be specified")
 	}
-	if err := o.checkNames(); err != nil {
+	if err := o.checkNames(ctx); err != nil {
 		return err
 	}
 	var err error
@@ -175,7 +175,7 @@ func (o *configsOptions) checkEntities() error {
 
 func (o *configsOptions) has(entityType string) bool { return slices.Contains(o.Types, entityType) }
 
-func (o *configsOptions) checkNames() error {
+func (o *configsOptions) checkNames(ctx context.Context) error {
 	named, isDefault := false, false
 	for _, n := range o.Names {
 		named, isDefault = named || n != "", isDefault || n == ""
@@ -186,7 +186,7 @@ func (o *configsOptions) checkNames() error {
 				return configsErrorf("The entity name for %s must be a valid integer broker id, but it is: %s", o.Types[0], n)
 			}
 		case o.has("ips"):
-			if _, err := net.DefaultResolver.LookupHost(context.Background(), n); err != nil {
+			if _, err := net.DefaultResolver.LookupHost(ctx, n); err != nil {
 				return configsErrorf("The entity name for ips must be a valid IP or resolvable host, but it is: %s", n)
 			}
 		}

@@ -219,6 +219,7 @@ func (r *schemaReader) fieldJSON(f schemaField, version int16) []byte {
 			return []byte("null")
 		}
 		return appendJSONString(nil, base64.StdEncoding.EncodeToString(r.take(n)))
+	case kindStructs, kindInt32s: // arrays, below
 	}
 	n := r.length(4)
 	if n < 0 {

@@ -66,7 +66,7 @@ properties file to read and edit. A node is named by its file: broker-1, coordin
 		o.each("pause", "Stop nodes in their tracks (SIGSTOP)", func(n *labNode) error { return n.signal(func(p int) error { return suspendProcess(p, true) }) }),
 		o.each("resume", "Let paused nodes go on (SIGCONT)", func(n *labNode) error { return n.signal(func(p int) error { return suspendProcess(p, false) }) }),
 		&cobra.Command{Use: "status", Short: "Show the nodes", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return o.status(cmd.Context()) }},
-		&cobra.Command{Use: "stop [NODE...]", Short: "Stop the lab, or some of its nodes, cleanly", RunE: func(cmd *cobra.Command, args []string) error { return o.stop(args) }},
+		&cobra.Command{Use: "stop [NODE...]", Short: "Stop the lab, or some of its nodes, cleanly", RunE: func(_ *cobra.Command, args []string) error { return o.stop(args) }},
 		&cobra.Command{Use: "wipe", Short: "Kill all nodes and remove the lab's folder", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return o.wipe() }},
 	)
 	return cmd
@@ -221,13 +221,13 @@ func (n *labNode) launch(ctx context.Context) (wait func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer out.Close()
+	defer out.Close() //nolint:errcheck // the child writes to a copy of its own
 	_ = os.Remove(n.path(".address"))
 	verb := "server"
 	if n.coordinator {
 		verb = "coordinator"
 	}
-	cmd := exec.Command(exe, verb, "--address-file", n.path(".address"), n.path(".properties")) //nolint:gosec,noctx // ourselves, to outlive us
+	cmd := exec.Command(exe, verb, "--address-file", n.path(".address"), n.path(".properties")) //nolint:noctx // ourselves, to outlive us
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = out, out, detached()
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -243,8 +243,8 @@ func (n *labNode) launch(ctx context.Context) (wait func() error, err error) {
 				return nil
 			}
 			select {
-			case <-ended:
-				return fmt.Errorf("kgo lab: %s did not start; the end of %s says why:\n%s", n.name, n.path(".log"), tailOf(n.path(".log")))
+			case err := <-ended:
+				return fmt.Errorf("kgo lab: %s did not start (%v); the end of %s says why:\n%s", n.name, err, n.path(".log"), tailOf(n.path(".log")))
 			case <-ctx.Done():
 				return fmt.Errorf("kgo lab: %s does not serve yet: %w; see %s", n.name, ctx.Err(), n.path(".log"))
 			case <-time.After(5 * time.Millisecond):

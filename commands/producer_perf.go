@@ -60,8 +60,8 @@ func newProducerPerfCmd(f *Factory, runF func(*producerPerfOptions) error) *cobr
 }
 
 func (o *producerPerfOptions) parse(f *Factory, set *opt.Set) error {
-	refuse := func(format string, args ...any) error {
-		return &opt.ArgsError{Path: []*opt.Spec{set.Spec}, Text: fmt.Sprintf(format, args...)}
+	refuse := func(text string) error {
+		return &opt.ArgsError{Path: []*opt.Spec{set.Spec}, Text: text}
 	}
 	var err error
 	number := func(name string) (n int64) {

@@ -49,7 +49,6 @@ func TestPartitionFiltersOfDescribe(t *testing.T) {
 }
 
 //go:fix inline
-func pointer[T any](v T) *T { return new(v) }
 
 func TestGroupIsPrintedAsTheOriginalDoes(t *testing.T) {
 	id := "inst-1-0f14d0ab-9605-4a62-a9e4-5ed26688389b"

@@ -130,7 +130,7 @@ func (b *BrokerConnections) Probe(ctx context.Context, network netx.Network, sto
 				case <-time.After(reconnectGrace / 2):
 				}
 			}
-			b.lost(int32(broker.ID), broker.Epoch, -1, addr+" refuses connections")
+			b.lost(int32(broker.ID), broker.Epoch, -1, addr+" refuses connections") //nolint:contextcheck // the report is sent though the connection that gave the context is gone
 		}()
 	}
 }

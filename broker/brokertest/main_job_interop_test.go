@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"hash"
 	"io"
 	"math/rand/v2"
@@ -174,7 +173,7 @@ func startJobBroker(t *testing.T, bin, dir string) *brokerProcess {
 			return p
 		}
 	}
-	t.Fatal(fmt.Sprintf("the broker did not start:\n%s", &log))
+	t.Fatalf("the broker did not start:\n%s", &log)
 	return nil
 }
 

@@ -39,7 +39,7 @@ const (
 )
 
 // openRemote follows the quorum that the configuration names. Nothing on disk is touched before the quorum has said which cluster it is.
-func (s *Server) openRemote(ctx context.Context) error {
+func (s *Server) openRemote(ctx context.Context) error { //nolint:contextcheck // what it opens ends by close
 	addresses, key := quorumAddresses(s.opts.Config)
 	if len(addresses) == 0 {
 		return errors.New("the configuration names no metadata quorum: set controller.quorum.bootstrap.servers (or zookeeper.connect), or process.roles=broker,controller for one inside this process")

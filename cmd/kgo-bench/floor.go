@@ -22,13 +22,19 @@ func measureFloor(o options) (floor, error) {
 	var f floor
 	size := int64(256<<20) * int64(max(1, int(o.scale)))
 	files := make([]*os.File, throughputPartitions)
+	defer func() {
+		for _, file := range files {
+			if file != nil {
+				_, _ = file.Close(), os.Remove(file.Name())
+			}
+		}
+	}()
 	for i := range files {
 		file, err := os.Create(filepath.Join(o.dataDir, fmt.Sprintf("floor-%d", i)))
 		if err != nil {
 			return f, err
 		}
 		files[i] = file
-		defer func() { _, _ = file.Close(), os.Remove(file.Name()) }()
 	}
 	together := func(send, receive func(i int, c net.Conn) error) (float64, error) {
 		began := time.Now()

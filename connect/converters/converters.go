@@ -60,7 +60,7 @@ func Find(name string) (string, bool) {
 func New(name string, config connect.Config, key bool) (connect.Converter, error) {
 	full, ok := Find(name)
 	if !ok {
-		return nil, fmt.Errorf("Class %s could not be found.", name) //nolint:staticcheck // Kafka's words
+		return nil, fmt.Errorf("Class %s could not be found.", name)
 	}
 	for _, c := range classes {
 		if c.name == full {
@@ -72,7 +72,7 @@ func New(name string, config connect.Config, key bool) (connect.Converter, error
 
 type byteArray struct{}
 
-func (byteArray) FromConnect(topic string, v connect.Value) ([]byte, error) {
+func (byteArray) FromConnect(_ string, v connect.Value) ([]byte, error) {
 	if v.Schema != nil && v.Schema.Type != connect.Bytes {
 		return nil, connect.DataErrorf(nil, "Invalid schema type for ByteArrayConverter: "+strings.ToUpper(v.Schema.Type.String()))
 	}
@@ -117,7 +117,7 @@ func plain(t connect.Type, size int) func(connect.Config, bool) (connect.Convert
 	return func(connect.Config, bool) (connect.Converter, error) { return c, nil }
 }
 
-func (c plainConverter) FromConnect(topic string, v connect.Value) ([]byte, error) {
+func (c plainConverter) FromConnect(_ string, v connect.Value) ([]byte, error) {
 	switch d := v.Data.(type) {
 	case nil:
 		return nil, nil

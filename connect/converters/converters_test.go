@@ -82,7 +82,7 @@ func TestPlainConvertersRoundTrip(t *testing.T) {
 func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"schema":{"type":"struct","fields":[{"type":"int32","field":"a"}]},"payload":{"a":1}}`), true)
 	f.Add([]byte(`{"a":[1,2.5e3,"\ud83d\ude00",null]}`), false)
-	f.Fuzz(func(t *testing.T, b []byte, schemas bool) {
+	f.Fuzz(func(_ *testing.T, b []byte, schemas bool) {
 		c := &jsonConverter{schemas: schemas, replaceNull: true}
 		if v, err := c.ToConnect("t", b); err == nil {
 			_, _ = c.FromConnect("t", v)

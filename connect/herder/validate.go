@@ -133,7 +133,7 @@ func (v *Validation) complain(name, text string) {
 
 func (v *Validation) checkTopics(config connect.Config) {
 	topics, regex := len(config.List("topics")) > 0, strings.TrimSpace(config["topics.regex"]) != ""
-	text := ""
+	var text string
 	switch {
 	case topics && regex:
 		text = "topics and topics.regex are mutually exclusive options, but both are set."

@@ -6,6 +6,7 @@
 package offsets
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -87,7 +88,7 @@ func (f *File) Set(changes map[string][]byte) error {
 	for k, v := range f.entries {
 		entries = append(entries, entry{[]byte(k), v})
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(string(a.key), string(b.key)) })
+	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare(a.key, b.key) })
 	return WriteFile(f.path, encode(entries))
 }
 

@@ -50,7 +50,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer admin.Close()
-	listeners, advertised, err := rest.Listen(config)
+	listeners, advertised, err := rest.Listen(config) //nolint:contextcheck // the sockets live until the worker closes them
 	if err != nil {
 		return err
 	}
@@ -88,13 +88,13 @@ func check(config connect.Config) error {
 	}
 	for _, key := range []string{"key.converter", "value.converter", "offset.storage.file.filename"} {
 		if config[key] == "" {
-			return fmt.Errorf("Missing required configuration %q which has no default value.", key) //nolint:staticcheck // Kafka's words
+			return fmt.Errorf("Missing required configuration %q which has no default value.", key)
 		}
 	}
 	for _, role := range []string{"key.converter", "value.converter", "header.converter"} {
 		if class, ok := config[role]; ok {
 			if _, err := converters.New(class, config.Prefixed(role+"."), role == "key.converter"); err != nil {
-				return fmt.Errorf("Invalid value %s for configuration %s: %w", class, role, err) //nolint:staticcheck // Kafka's words
+				return fmt.Errorf("Invalid value %s for configuration %s: %w", class, role, err)
 			}
 		}
 	}

@@ -141,9 +141,9 @@ func (r *sourceRun) send(ctx context.Context, records []*connect.Record) error {
 	r.batches = append(r.batches, b)
 	r.mu.Unlock()
 	for i := range out {
-		r.cl.Produce(context.WithoutCancel(ctx), &out[i], func(rec *kgo.Record, err error) { r.acknowledged(b, rec, err) })
+		r.cl.Produce(context.WithoutCancel(ctx), &out[i], func(rec *kgo.Record, err error) { r.acknowledged(b, rec, err) }) //nolint:contextcheck // a commit outlives the poll
 	}
-	r.acknowledged(b, nil, nil)
+	r.acknowledged(b, nil, nil) //nolint:contextcheck // a commit outlives the poll
 	return nil
 }
 
