@@ -37,16 +37,15 @@ var javaClasses = map[string]string{
 
 // javaClass is the name of the exception by which the originals show an error of the cluster.
 func javaClass(kind *kerr.Error) string {
-	name := javaClasses[kind.Message]
-	if name == "" {
-		var nameSb42 strings.Builder
-		for part := range strings.SplitSeq(strings.ToLower(kind.Message), "_") {
-			nameSb42.WriteString(strings.ToUpper(part[:1]) + part[1:])
-		}
-		name += nameSb42.String()
-		name += "Exception"
+	const pkg = "org.apache.kafka.common.errors."
+	if name, irregular := javaClasses[kind.Message]; irregular {
+		return pkg + name
 	}
-	return "org.apache.kafka.common.errors." + name
+	var name strings.Builder
+	for part := range strings.SplitSeq(strings.ToLower(kind.Message), "_") {
+		name.WriteString(strings.ToUpper(part[:1]) + part[1:])
+	}
+	return pkg + name.String() + "Exception"
 }
 
 // javaError prints an error as the originals do where they show the exception itself: its class, then its text.

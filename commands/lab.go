@@ -244,7 +244,7 @@ func (n *labNode) launch(ctx context.Context) (wait func() error, err error) {
 			}
 			select {
 			case err := <-ended:
-				return fmt.Errorf("kgo lab: %s did not start (%v); the end of %s says why:\n%s", n.name, err, n.path(".log"), tailOf(n.path(".log")))
+				return fmt.Errorf("kgo lab: %s did not start (%w); the end of %s says why:\n%s", n.name, err, n.path(".log"), tailOf(n.path(".log")))
 			case <-ctx.Done():
 				return fmt.Errorf("kgo lab: %s does not serve yet: %w; see %s", n.name, ctx.Err(), n.path(".log"))
 			case <-time.After(5 * time.Millisecond):

@@ -75,17 +75,14 @@ func startEnsemble(t testing.TB) *ensemble {
 	t.Helper()
 	e := &ensemble{t: t}
 	dir := t.TempDir()
-	var servers, connect string
-	var connectSb78 strings.Builder
-	var serversSb78 strings.Builder
+	var servers strings.Builder
+	var connect []string
 	for i := range 3 {
 		name := fmt.Sprintf("coordinator-%d", i+1)
 		e.coordinators = append(e.coordinators, &member{process: process{t: t, addr: freeAddr(t)}, name: name, verb: "coordinator"})
-		serversSb78.WriteString(fmt.Sprintf("server.%d=%s:3888\n", i+1, freeAddr(t)))
-		connectSb78.WriteString("," + e.coordinators[i].addr)
+		fmt.Fprintf(&servers, "server.%d=%s:3888\n", i+1, freeAddr(t))
+		connect = append(connect, e.coordinators[i].addr)
 	}
-	connect += connectSb78.String()
-	servers += serversSb78.String()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -99,12 +96,12 @@ func startEnsemble(t testing.TB) *ensemble {
 	for i, c := range e.coordinators {
 		host, port, _ := net.SplitHostPort(c.addr)
 		write(c.name+"/myid", strconv.Itoa(i+1))
-		c.file = write(c.name+".properties", fmt.Sprintf("dataDir=%s\nclientPortAddress=%s\nclientPort=%s\nmaxClientCnxns=0\n%s", filepath.Join(dir, c.name), host, port, servers))
+		c.file = write(c.name+".properties", fmt.Sprintf("dataDir=%s\nclientPortAddress=%s\nclientPort=%s\nmaxClientCnxns=0\n%s", filepath.Join(dir, c.name), host, port, servers.String()))
 		c.launch()
 	}
 	for i := range 3 {
 		b := &member{process: process{t: t, addr: freeAddr(t)}, name: fmt.Sprintf("broker-%d", i+1), verb: "server"}
-		b.file = write(b.name+".properties", fmt.Sprintf("broker.id=%d\nlisteners=PLAINTEXT://%s\nlog.dirs=%s\nzookeeper.connect=%s\n", i+1, b.addr, filepath.Join(dir, b.name), connect[1:]))
+		b.file = write(b.name+".properties", fmt.Sprintf("broker.id=%d\nlisteners=PLAINTEXT://%s\nlog.dirs=%s\nzookeeper.connect=%s\n", i+1, b.addr, filepath.Join(dir, b.name), strings.Join(connect, ",")))
 		e.brokers = append(e.brokers, b)
 		b.launch()
 	}

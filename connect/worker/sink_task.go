@@ -305,7 +305,7 @@ func (r *sinkRun) openQueue(ctx context.Context) error {
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		if _, known := cl.Admin.ListTopics(ctx, name); known != nil || errors.Is(err, kerr.InvalidReplicationFactor) {
 			cl.Close()
-			return fmt.Errorf("Could not initialize dead letter queue with topic=%s: %w", name, cl.Cause(err)) //nolint:staticcheck // Kafka's words
+			return fmt.Errorf("Could not initialize dead letter queue with topic=%s: %w", name, cl.Cause(err))
 		}
 	}
 	r.errors.producer = cl

@@ -81,7 +81,7 @@ func (w *Worker) converters(config connect.Config) (set converterSet, err error)
 		full, _ := converters.Find(class)
 		c, bad := converters.New(class, from.Prefixed(role+"."), key)
 		if bad != nil && err == nil {
-			err = fmt.Errorf("Invalid value %s for configuration %s: %w", class, role, bad) //nolint:staticcheck // Kafka's words
+			err = fmt.Errorf("Invalid value %s for configuration %s: %w", class, role, bad)
 		}
 		return c, full
 	}

@@ -239,11 +239,6 @@ func (w *consumerWorld) checkSettled() {
 	}
 }
 
-func (w *consumerWorld) story() (s string) {
-	var sSb242 strings.Builder
-	for _, line := range w.trace[max(0, len(w.trace)-40):] {
-		sSb242.WriteString(line + "\n")
-	}
-	s += sSb242.String()
-	return s + stateString(w.shard, true)
+func (w *consumerWorld) story() string {
+	return strings.Join(w.trace[max(0, len(w.trace)-40):], "\n") + "\n" + stateString(w.shard, true)
 }

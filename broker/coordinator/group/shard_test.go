@@ -325,12 +325,11 @@ func joinString(r *kmsg.JoinGroupResponse) string {
 	if r.SkipAssignment {
 		s += " skip-assignment"
 	}
-	var sSb323 strings.Builder
+	var members strings.Builder
 	for _, m := range r.Members {
-		fmt.Fprintf(&sSb323, " [%s %s %q]", m.MemberID, deref(m.InstanceID), m.ProtocolMetadata)
+		fmt.Fprintf(&members, " [%s %s %q]", m.MemberID, deref(m.InstanceID), m.ProtocolMetadata)
 	}
-	s += sSb323.String()
-	return s
+	return s + members.String()
 }
 
 // sync LABEL member=LABEL generation=1 [assign=(LABEL:text,...)] [instance=] [type=] [protocol=]
@@ -577,13 +576,12 @@ func (w *world) consumerHeartbeat(a args) {
 func (w *world) describeConsumer(a args) {
 	g := w.shard.describeConsumer(a.str("group", "g"))
 	w.print("%s %s state=%s epoch=%d assigned=%d assignor=%s", codeName(g.ErrorCode), deref(g.ErrorMessage), g.State, g.Epoch, g.AssignmentEpoch, g.AssignorName)
-	show := func(as kmsg.Assignment) (s string) {
-		var sSb574 strings.Builder
+	show := func(as kmsg.Assignment) string {
+		var b strings.Builder
 		for _, t := range as.TopicPartitions {
-			fmt.Fprintf(&sSb574, "%s%v", t.Topic, t.Partitions)
+			fmt.Fprintf(&b, "%s%v", t.Topic, t.Partitions)
 		}
-		s += sSb574.String()
-		return s
+		return b.String()
 	}
 	for _, m := range g.Members {
 		w.print("  %s %s epoch=%d has=%s target=%s", m.MemberID, deref(m.InstanceID), m.MemberEpoch, show(m.Assignment), show(m.TargetAssignment))

@@ -24,7 +24,7 @@ var sourcePlugin = &connect.Plugin{
 	NewSource: func() connect.SourceTask { return &source{} },
 	CheckOffset: func(_ connect.Config, partition, offset map[string]any) error {
 		if _, ok := partition["filename"]; !ok {
-			return errors.New("Partition objects should contain the key 'filename'") //nolint:staticcheck // Kafka's words
+			return errors.New("Partition objects should contain the key 'filename'")
 		}
 		if offset == nil {
 			return nil
@@ -34,7 +34,7 @@ var sourcePlugin = &connect.Plugin{
 			return errors.New("Offset objects should either be null or contain the key 'position'")
 		}
 		if p, ok := toInt(position); !ok || p < 0 {
-			return errors.New("The value for the 'position' key in the offset should be a non-negative value") //nolint:staticcheck // Kafka's words
+			return errors.New("The value for the 'position' key in the offset should be a non-negative value")
 		}
 		return nil
 	},
@@ -53,7 +53,7 @@ var sinkPlugin = &connect.Plugin{
 
 func notEmpty(s string) error {
 	if s == "" {
-		return errors.New("String must be non-empty") //nolint:staticcheck // Kafka's words
+		return errors.New("String must be non-empty")
 	}
 	return nil
 }
