@@ -6,13 +6,11 @@ package api
 //   - Each resource succeeds or fails on its own; validate_only checks and changes nothing.
 
 import (
-	"context"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/kgo-project/kgo/broker/controller"
 	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/wire"
 )
@@ -40,16 +38,10 @@ func (h *Handlers) incrementalAlterConfigs(r *wire.Request) {
 		r.Respond(resp)
 		return
 	}
-	go func() {
-		ctx, cancel := context.WithTimeout(r.Conn.Context(), forwardTimeout)
-		defer cancel()
-		answer, err := h.Controller.Request(ctx, &rest)
-		if err != nil {
-			answer = controller.ErrorResponse(&rest, err)
-		}
+	h.ask(r, &rest, func(answer kmsg.Response) {
 		resp.Resources = append(resp.Resources, answer.(*kmsg.IncrementalAlterConfigsResponse).Resources...)
 		r.Respond(resp)
-	}()
+	})
 }
 
 func (h *Handlers) alterConfigs(r *wire.Request) {
@@ -75,16 +67,10 @@ func (h *Handlers) alterConfigs(r *wire.Request) {
 		r.Respond(resp)
 		return
 	}
-	go func() {
-		ctx, cancel := context.WithTimeout(r.Conn.Context(), forwardTimeout)
-		defer cancel()
-		answer, err := h.Controller.Request(ctx, &rest)
-		if err != nil {
-			answer = controller.ErrorResponse(&rest, err)
-		}
+	h.ask(r, &rest, func(answer kmsg.Response) {
 		resp.Resources = append(resp.Resources, answer.(*kmsg.AlterConfigsResponse).Resources...)
 		r.Respond(resp)
-	}()
+	})
 }
 
 func isLogger(t kmsg.ConfigResourceType) bool {
