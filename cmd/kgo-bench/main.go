@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 )
@@ -78,10 +79,12 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	for round := range o.rounds {
-		for i := range systems {
-			sys := systems[(i+round)%len(systems)]
-			if err := runRound(ctx, o, sys, round, wanted, rep); err != nil {
-				return fmt.Errorf("%s: %w", sys.name(), err)
+		for _, stage := range []func(context.Context, options, system, int, map[string]bool, *report) error{runRound, runClusterRound} {
+			for i := range systems {
+				sys := systems[(i+round)%len(systems)]
+				if err := stage(ctx, o, sys, round, wanted, rep); err != nil {
+					return fmt.Errorf("%s: %w", sys.name(), err)
+				}
 			}
 		}
 	}
@@ -90,6 +93,9 @@ func run(ctx context.Context, o options) error {
 
 // runRound starts one system afresh, runs every wanted scenario on it and stops it.
 func runRound(ctx context.Context, o options, sys system, round int, wanted map[string]bool, rep *report) error {
+	if !anyWanted(scenarios, wanted) {
+		return nil
+	}
 	srv, err := sys.start(ctx)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
@@ -100,18 +106,29 @@ func runRound(ctx context.Context, o options, sys system, round int, wanted map[
 		return err
 	}
 	rep.add(sys, "resident memory, idle", "MB", srv.residentMB())
-	for _, sc := range scenarios {
+	if err := runScenarios(ctx, scenarios, &bench{o: o, srv: srv, sys: sys, rep: rep}, round, wanted); err != nil {
+		return err
+	}
+	rep.add(sys, "resident memory, after all of it", "MB", srv.residentMB())
+	return nil
+}
+
+func anyWanted(list []scenario, wanted map[string]bool) bool {
+	return len(wanted) == 0 || slices.ContainsFunc(list, func(sc scenario) bool { return wanted[sc.name] })
+}
+
+func runScenarios(ctx context.Context, list []scenario, b *bench, round int, wanted map[string]bool) error {
+	for _, sc := range list {
 		if len(wanted) > 0 && !wanted[sc.name] {
 			continue
 		}
-		fmt.Fprintf(os.Stderr, "round %d %s: %s\n", round+1, sys.name(), sc.name)
+		fmt.Fprintf(os.Stderr, "round %d %s: %s\n", round+1, b.sys.name(), sc.name)
 		began := time.Now()
-		if err := sc.run(ctx, &bench{o: o, srv: srv, sys: sys, rep: rep}); err != nil {
+		if err := sc.run(ctx, b); err != nil {
 			return fmt.Errorf("%s: %w", sc.name, err)
 		}
 		fmt.Fprintf(os.Stderr, "  %.1f s\n", time.Since(began).Seconds())
 	}
-	rep.add(sys, "resident memory, after all of it", "MB", srv.residentMB())
 	return nil
 }
 

@@ -13,9 +13,17 @@ import (
 // clockTick is USER_HZ, the unit of /proc/PID/stat's times: 100 per second on every Linux platform.
 const clockTick = 10 * time.Millisecond
 
-// cpu is the processor time, user and system, that the broker has used. Zero where there is no /proc.
+// cpu is the processor time, user and system, that the broker (or all nodes of the cluster) has used. Zero where there is no /proc.
 func (s *server) cpu() time.Duration {
-	f := statFields(s.pid)
+	total := processTime(s.pid)
+	for _, pid := range s.others {
+		total += processTime(pid)
+	}
+	return total
+}
+
+func processTime(pid int) time.Duration {
+	f := statFields(pid)
 	if len(f) < 15 {
 		return 0
 	}

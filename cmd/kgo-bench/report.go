@@ -45,6 +45,14 @@ var targets = map[string]target{
 	"topics --list, whole command (best of 5)":      {limit: 25, atMost: true},
 	"console-producer, 1,000,000 lines of 100 B":    {factor: 3},
 	"console-consumer, 1,000,000 lines of 100 B":    {factor: 3},
+
+	"3 replicas, acks=all: produce, 1024 B records":             {factor: 1.5},
+	"3 replicas, acks=all: produce, 100 B records":              {factor: 1.5},
+	"3 replicas, acks=all: produce, 1024 B records: broker CPU": {factor: 0.5, atMost: true},
+	"3 replicas, acks=all: produce, 100 B records: broker CPU":  {factor: 0.5, atMost: true},
+	"3 replicas, acks=all: produce latency at 1,000/s, p99":     {factor: 0.4, atMost: true},
+	"3 replicas: kill -9 of a leader, pause of its producer":    {factor: 0.2, atMost: true},
+	"3 replicas: paused leader, pause of its producer":          {factor: 1, atMost: true},
 }
 
 func newReport(o options, systems []system) *report {

@@ -74,30 +74,41 @@ func roundTrips(ctx context.Context, addr string, n int, frame []byte, check fun
 	return nil
 }
 
-// latencyAtRate produces single records at a fixed 2,000 a second over four connections. Latency counts from when a request was due, so
-// that a stall is charged to every request it delayed.
+// latencyAtRate produces single records at a fixed 2,000 a second over four connections.
 func latencyAtRate(ctx context.Context, b *bench) error {
 	const (
 		topic = "latency"
 		conns = 4
-		rate  = 2000
 	)
 	if err := createTopic(ctx, b.srv.addr, topic, conns); err != nil {
 		return err
 	}
+	return b.latency(ctx, "produce latency at 2,000/s", topic, []string{b.srv.addr, b.srv.addr, b.srv.addr, b.srv.addr}, 2000)
+}
+
+// latency produces single records to a partition at each of the addresses, at a fixed rate altogether. Latency counts from when a request was
+// due, so that a stall is charged to every request it delayed.
+func (b *bench) latency(ctx context.Context, metric, topic string, addrs []string, rate int) error {
+	if err := settle(b.o.dataDir, 0); err != nil {
+		return err
+	}
+	conns := len(addrs)
 	batch := recordBatch(1, 100)
-	n := b.scaled(5000)
+	n := b.scaled(20_000 / conns)
 	each := make([][]time.Duration, conns)
 	g, gctx := errgroup.WithContext(ctx)
-	interval := time.Second * conns / rate
+	interval := time.Second * time.Duration(conns) / time.Duration(rate)
 	start := time.Now().Add(50 * time.Millisecond)
-	for p := range conns {
+	for p, addr := range addrs {
 		g.Go(func() error {
-			due := start.Add(interval * time.Duration(p) / conns)
-			return roundTrips(gctx, b.srv.addr, n, produceFrame(topic, int32(p), batch), func(head []byte) error {
+			pacer := newPacer()
+			defer pacer.release()
+			due := start.Add(interval * time.Duration(p) / time.Duration(conns))
+			pacer.until(due)
+			return roundTrips(gctx, addr, n, produceFrame(topic, int32(p), batch), func(head []byte) error {
 				each[p] = append(each[p], time.Since(due))
 				due = due.Add(interval)
-				time.Sleep(time.Until(due))
+				pacer.until(due)
 				return produceError(head, topic)
 			})
 		})
@@ -115,7 +126,7 @@ func latencyAtRate(ctx context.Context, b *bench) error {
 		at   float64
 	}{{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}} {
 		v := all[int(float64(len(all)-1)*q.at)]
-		b.add("produce latency at 2,000/s, "+q.name, "ms", float64(v.Microseconds())/1e3)
+		b.add(metric+", "+q.name, "ms", float64(v.Microseconds())/1e3)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 type system interface {
 	name() string
 	start(context.Context) (*server, error)
+	startCluster(context.Context) (*cluster, error)
 	// tool is the command line of one of the system's own tools, "topics" or "console-producer".
 	tool(name string, args ...string) *exec.Cmd
 }
@@ -25,6 +26,7 @@ type system interface {
 type server struct {
 	addr    string
 	pid     int
+	others  []int         // the process ids of a cluster's other nodes
 	startup time.Duration // from starting the process to its first answer to ApiVersions
 	stop    func()
 }

@@ -14,6 +14,7 @@ const (
 	throughputPartitions = 4 // one connection each
 	throughputInFlight   = 5 // what clients allow an idempotent producer
 	batchBytes           = 256 << 10
+	warmUpBytes          = 256 << 20 // produced before the clock starts, so that a JVM has compiled what matters
 )
 
 // throughput produces and then reads back the same data, uncompressed, as fast as the broker takes and gives it.
@@ -25,24 +26,36 @@ func throughput(recordSize int) func(context.Context, *bench) error {
 		}
 		perBatch := batchBytes / (recordSize + 8)
 		batch := recordBatch(perBatch, recordSize)
-		requests := b.scaled(2<<30) / len(batch) / throughputPartitions
+		produce := func(requests int) error {
+			g, gctx := errgroup.WithContext(ctx)
+			for p := range int32(throughputPartitions) {
+				g.Go(func() error { return produceMany(gctx, b.srv.addr, topic, p, batch, requests) })
+			}
+			return g.Wait()
+		}
+		warmUp := max(1, b.scaled(warmUpBytes)/len(batch)/throughputPartitions)
+		if err := produce(warmUp); err != nil {
+			return err
+		}
+		requests := max(1, b.scaled(2<<30)/len(batch)/throughputPartitions)
 		total := float64(requests) * throughputPartitions * float64(len(batch))
+		if err := settle(b.o.dataDir, int64(total)); err != nil {
+			return err
+		}
 
 		m := b.srv.begin()
-		g, gctx := errgroup.WithContext(ctx)
-		for p := range int32(throughputPartitions) {
-			g.Go(func() error { return produceMany(gctx, b.srv.addr, topic, p, batch, requests) })
-		}
-		if err := g.Wait(); err != nil {
+		if err := produce(requests); err != nil {
 			return err
 		}
 		wall, cpu := m.end()
 		b.addWork(fmt.Sprintf("produce, %d B records", recordSize), "MB/s", total/1e6/wall.Seconds(), "s/GB", cpu.Seconds()/(total/1e9), wall, cpu)
 
 		m = b.srv.begin()
-		g, gctx = errgroup.WithContext(ctx)
+		g, gctx := errgroup.WithContext(ctx)
 		for p := range int32(throughputPartitions) {
-			g.Go(func() error { return fetchAll(gctx, b.srv.addr, topic, p, int64(requests*perBatch)) })
+			g.Go(func() error {
+				return fetchAll(gctx, b.srv.addr, topic, p, int64(warmUp*perBatch), int64((warmUp+requests)*perBatch))
+			})
 		}
 		if err := g.Wait(); err != nil {
 			return err
@@ -92,8 +105,8 @@ func produceMany(ctx context.Context, addr, topic string, partition int32, batch
 	return g.Wait()
 }
 
-// fetchAll reads a partition from its beginning to end, as a consumer with Apache Kafka's default fetch sizes would.
-func fetchAll(ctx context.Context, addr, topic string, partition int32, end int64) error {
+// fetchAll reads a partition from offset to end, as a consumer with Apache Kafka's default fetch sizes would.
+func fetchAll(ctx context.Context, addr, topic string, partition int32, offset, end int64) error {
 	c, err := dialRawContext(ctx, addr)
 	if err != nil {
 		return err
@@ -108,7 +121,7 @@ func fetchAll(ctx context.Context, addr, topic string, partition int32, end int6
 	p.Partition, p.PartitionMaxBytes = partition, 1<<20
 	t.Partitions = append(t.Partitions, p)
 	req.Topics = append(req.Topics, t)
-	for offset := int64(0); offset < end; {
+	for offset < end {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
