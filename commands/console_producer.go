@@ -125,7 +125,7 @@ func (o *consoleProducerOptions) parse(f *Factory, set *opt.Set) error {
 }
 
 func consoleProducerRun(ctx context.Context, o *consoleProducerOptions) error {
-	lines, err := newLineReader(o.IO.In, o.Reader)
+	lines, err := newLineReader(&interruptible{ctx: ctx, src: o.IO.In}, o.Reader)
 	if err != nil {
 		return err
 	}
@@ -144,14 +144,15 @@ func consoleProducerRun(ctx context.Context, o *consoleProducerOptions) error {
 		err = o.awaitTopic(ctx, cl)
 	}
 	var failures atomic.Int64
-	for ; err == nil; r, err = lines.next() {
+	sending := context.WithoutCancel(ctx) // what was typed before Ctrl-C is sent
+	for ; err == nil && ctx.Err() == nil; r, err = lines.next() {
 		r.Topic = o.Topic
 		if o.Sync {
-			if err := cl.ProduceSync(ctx, r).FirstErr(); err != nil {
+			if err := cl.ProduceSync(sending, r).FirstErr(); err != nil {
 				o.sendFailed(&failures, r, cl.Cause(err))
 			}
 		} else {
-			cl.Produce(ctx, r, func(r *kgo.Record, err error) {
+			cl.Produce(sending, r, func(r *kgo.Record, err error) {
 				if err != nil {
 					o.sendFailed(&failures, r, cl.Cause(err))
 				}
@@ -159,7 +160,12 @@ func consoleProducerRun(ctx context.Context, o *consoleProducerOptions) error {
 		}
 		prompt()
 	}
-	if flushed := cl.Flush(ctx); errors.Is(err, io.EOF) {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		sending, cancel = context.WithTimeout(sending, o.Wait)
+		defer cancel()
+	}
+	if flushed := cl.Flush(sending); errors.Is(err, io.EOF) {
 		err = flushed
 	}
 	switch {
@@ -189,7 +195,7 @@ const shownFailures = 20
 
 func (o *consoleProducerOptions) sendFailed(failures *atomic.Int64, r *kgo.Record, err error) {
 	n := failures.Add(1)
-	if n > shownFailures || errors.Is(err, context.Canceled) {
+	if n > shownFailures || errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed) {
 		return
 	}
 	size := func(b []byte) string {

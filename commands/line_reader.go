@@ -2,6 +2,7 @@ package commands
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"regexp"
@@ -220,4 +221,29 @@ func splitJava(re *regexp.Regexp, s string) []string {
 		out = out[:len(out)-1]
 	}
 	return out
+}
+
+// interruptible reads until ctx ends, even where a read of the source would wait for ever: nobody types the line after Ctrl-C.
+type interruptible struct {
+	ctx context.Context //nolint:containedctx // an io.Reader has no other way to be told
+	src io.Reader
+}
+
+// Read gives p up for good when it is interrupted.
+func (i *interruptible) Read(p []byte) (int, error) {
+	type result struct {
+		n   int
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		n, err := i.src.Read(p)
+		done <- result{n, err}
+	}()
+	select {
+	case r := <-done:
+		return r.n, r.err
+	case <-i.ctx.Done():
+		return 0, i.ctx.Err()
+	}
 }

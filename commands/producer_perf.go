@@ -259,7 +259,7 @@ func (p *producerPerf) commit(ctx context.Context) error {
 
 func (p *producerPerf) done(r *kgo.Record, steady *perfStats, err error) {
 	if err != nil {
-		if n := p.failures.Add(1); n <= shownFailures && !errors.Is(err, context.Canceled) {
+		if n := p.failures.Add(1); n <= shownFailures && !errors.Is(err, context.Canceled) && !errors.Is(err, kgo.ErrClientClosed) {
 			fmt.Fprintln(p.IO.ErrOut, client.Explain(p.client.Cause(err)))
 			if n == shownFailures {
 				fmt.Fprintln(p.IO.ErrOut, "further failures are not shown")

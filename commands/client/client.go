@@ -34,7 +34,7 @@ type Client struct {
 	controllers bool
 }
 
-// New makes a client. It connects when the first request is sent. Requests end with ctx.
+// New makes a client. It connects when the first request is sent. It outlives ctx until Close: who was interrupted still has to commit and to leave its group.
 func New(ctx context.Context, p Properties, more ...kgo.Opt) (*Client, error) {
 	servers, err := p.bootstrap()
 	if err != nil {
@@ -44,7 +44,7 @@ func New(ctx context.Context, p Properties, more ...kgo.Opt) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	clientCtx, cancel := context.WithCancelCause(ctx)
+	clientCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	d.giveUp = cancel
 	opts = append(opts, kgo.WithContext(clientCtx))
 	cl, err := kgo.NewClient(append(opts, more...)...)
