@@ -31,7 +31,7 @@ type FetcherConfig struct {
 	Logger *slog.Logger
 }
 
-// Requester sends requests to one broker.
+// Requester sends requests to one broker. A response need only be valid until the next request.
 type Requester interface {
 	Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error)
 	Close() error

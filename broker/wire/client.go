@@ -20,6 +20,10 @@ type ClientConfig struct {
 	ClientID    string
 	Timeout     time.Duration // of one request; 0: 30 s
 	MaxResponse int           // the largest response accepted; 0: 256 MiB
+
+	// ReuseResponses lets a response's byte slices be valid only until the next response: for who sends one request after the other and has
+	// worked through a response before the next request, as followers do with megabytes at a time.
+	ReuseResponses bool
 }
 
 // Client sends requests over one connection to one server, as brokers and controllers do among themselves: pipelined, answered in order,
@@ -49,7 +53,7 @@ func NewClient(cfg ClientConfig) *Client {
 }
 
 // Request sends req and waits for its response. Any number of goroutines may call it; the requests share the connection. The response's
-// byte slices are its own.
+// byte slices are its own, but for ClientConfig.ReuseResponses.
 func (c *Client) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout, errTimeout)
 	defer cancel()
@@ -133,6 +137,9 @@ func (c *Client) newLink(ctx context.Context) (*link, error) {
 		return nil, err
 	}
 	l := &link{nc: nc, clientID: c.cfg.ClientID, maxResponse: c.cfg.MaxResponse, timeout: c.cfg.Timeout}
+	if c.cfg.ReuseResponses {
+		l.frames = new(frameBuffer)
+	}
 	go l.read()
 	if err := l.negotiate(ctx); err != nil {
 		l.fail(err)
@@ -148,6 +155,7 @@ type link struct {
 	maxResponse int
 	timeout     time.Duration
 	versions    map[int16][2]int16 // by key: min, max; set before the link is shared
+	frames      *frameBuffer       // nil: each response has memory of its own
 
 	mu      sync.Mutex
 	err     error
@@ -317,7 +325,7 @@ func (l *link) readOne(in *bufio.Reader) error {
 	if n < 4 || int(n) > l.maxResponse {
 		return fmt.Errorf("the response's size is %d", n)
 	}
-	frame := make([]byte, n)
+	frame := l.frames.take(int(n))
 	if _, err := io.ReadFull(in, frame); err != nil {
 		return err
 	}
@@ -334,6 +342,30 @@ func (l *link) readOne(in *bufio.Reader) error {
 	c.err = err
 	close(c.done)
 	return err
+}
+
+// frameBuffer is the memory of one response after the other. It shrinks again when large ones stay away.
+type frameBuffer struct {
+	buf   []byte
+	small int // responses in a row that needed less than an eighth of it
+}
+
+// smallResponses is how many small responses in a row give a large buffer back.
+const smallResponses = 100
+
+func (f *frameBuffer) take(n int) []byte {
+	if f == nil {
+		return make([]byte, n)
+	}
+	if n > cap(f.buf)/8 {
+		f.small = 0
+	} else if f.small++; f.small >= smallResponses {
+		f.buf, f.small = nil, 0
+	}
+	if cap(f.buf) < n {
+		f.buf = make([]byte, n, n+n/8)
+	}
+	return f.buf[:n]
 }
 
 func (c *call) decode(frame []byte) error {

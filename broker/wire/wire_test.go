@@ -315,3 +315,25 @@ func produceRequest(records []byte) *kmsg.ProduceRequest {
 	req.Topics = append(req.Topics, topic)
 	return req
 }
+
+// TestFrameBuffer: memory is reused, grows with the responses, and large memory goes back when only small ones come.
+func TestFrameBuffer(t *testing.T) {
+	var none *frameBuffer
+	if a, b := none.take(10), none.take(10); &a[0] == &b[0] {
+		t.Error("without a buffer two responses share their memory")
+	}
+	f := new(frameBuffer)
+	large := f.take(1 << 20)
+	if again := f.take(1 << 19); &again[0] != &large[0] || len(again) != 1<<19 {
+		t.Error("a smaller response got new memory")
+	}
+	for range smallResponses - 1 {
+		f.take(10)
+	}
+	if cap(f.buf) < 1<<20 {
+		t.Error("large memory was given back too early")
+	}
+	if f.take(10); cap(f.buf) > 1<<10 {
+		t.Errorf("%d bytes are kept for responses of 10", cap(f.buf))
+	}
+}
