@@ -282,6 +282,27 @@ func (x *index) truncate(keep func(indexEntry) bool) error {
 	})
 }
 
+// replace writes other entries, in order, in place of all. Entries that are added meanwhile may be left out: an index may lack some.
+func (x *index) replace(entries []indexEntry) error {
+	raw := make([]byte, 0, len(entries)*x.entrySize)
+	for _, e := range entries {
+		raw = x.encode(raw, e)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	err := x.withFileLocked(func(f vfs.File) error {
+		if err := f.Truncate(0); err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(raw, 0); err != nil {
+			return err
+		}
+		return x.readLocked(f)
+	})
+	x.loaded = err == nil
+	return err
+}
+
 func (x *index) countKept(f vfs.File, keep func(indexEntry) bool) (int, error) {
 	var readErr error
 	buf := make([]byte, x.entrySize)

@@ -193,7 +193,13 @@ func (l *Log) active() *Segment {
 
 func (l *Log) setSegments(all []*Segment) {
 	invariants.Must(len(all) > 0, "LogHasActiveSegment: %s has none", l.tp)
-	for i := 1; i < len(all); i++ {
+	for i, s := range all {
+		if s.logger == nil { // else others see it already
+			s.logger = l.logger
+		}
+		if i == 0 {
+			continue
+		}
 		invariants.Assert(all[i-1].baseOffset < all[i].baseOffset, "SegmentsInOrder: %s", l.tp)
 	}
 	l.segments.Store(&all)

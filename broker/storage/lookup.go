@@ -74,10 +74,15 @@ func (l *Log) searchTimestamp(wanted func(s *Segment) (timestamp int64, look boo
 func (s *Segment) findTimestamp(timestamp, startOffset int64) (TimestampOffset, error) {
 	from := startOffset
 	e, ok, err := s.timeIndex.floor(timestamp - 1)
-	if err != nil && !errors.Is(err, errIndexDamaged) {
-		return noTimestampOffset, err
+	if err == nil && ok {
+		_, err = s.checkTimeEntry(e)
 	}
-	if ok && err == nil {
+	switch {
+	case errors.Is(err, errIndexDamaged):
+		s.mendIndexes(err)
+	case err != nil:
+		return noTimestampOffset, err
+	case ok:
 		from = max(from, s.baseOffset+int64(e.value))
 	}
 	at, err := s.locate(from)

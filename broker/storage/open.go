@@ -88,17 +88,30 @@ func (l *Log) open(ctx context.Context, opts *LogOptions) error {
 		if err != nil {
 			return err
 		}
+		seg.logger = l.logger
 		all = append(all, seg)
 		l.segments.Store(&all)
 	}
-	start := max(opts.LogStartOffset, 0)
-	if len(all) > 0 {
-		start = max(start, all[0].baseOffset)
-	}
-	l.logStartOffset.Store(start)
+	l.logStartOffset.Store(l.startOffset(opts, all))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.recoverLocked(ctx, opts, names, now)
+}
+
+// startOffset is where the log begins. After a clean stop the leader epochs begin there too: where they begin before it, either file is damaged,
+// and the records between are kept.
+func (l *Log) startOffset(opts *LogOptions, all []*Segment) int64 {
+	if len(all) == 0 {
+		return max(opts.LogStartOffset, 0)
+	}
+	start := max(opts.LogStartOffset, all[0].baseOffset)
+	first, ok := l.epochs.earliest()
+	if opts.CleanShutdown && ok && first.StartOffset < start && start > all[0].baseOffset {
+		l.logger.Warn("the checkpoint of the log's start offset and the leader epochs contradict each other; records that were deleted may be back",
+			"topic", l.tp.Topic, "partition", l.tp.Partition, "log_start_offset", start, "first_epoch_offset", first.StartOffset)
+		return max(first.StartOffset, all[0].baseOffset)
+	}
+	return start
 }
 
 // openDir makes the directory, if it must, and reads or writes the topic's id.
@@ -126,8 +139,7 @@ func (l *Log) openEpochs() (*leaderEpochCache, error) {
 		return c, err
 	}
 	l.logger.Warn("leader epochs are unreadable and are read from the batches", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
-	c.entries, c.unwritten = nil, true
-	l.epochsLost = true
+	c.entries, l.epochsLost = nil, true
 	return c, nil
 }
 
@@ -158,12 +170,31 @@ func (l *Log) epochsMissing(all []*Segment) (bool, error) {
 		return false, err
 	}
 	_, magic, err := batch.Peek(head)
-	missing := err == nil && magic == batch.MagicV2 && batch.Batch(head).PartitionLeaderEpoch() >= 0 &&
-		batch.Batch(head).PartitionLeaderEpoch() <= earliest.LeaderEpoch
-	if missing {
-		l.epochs.entries = nil
+	return err == nil && magic == batch.MagicV2 && batch.Batch(head).PartitionLeaderEpoch() >= 0 &&
+		batch.Batch(head).PartitionLeaderEpoch() <= earliest.LeaderEpoch, nil
+}
+
+// compareEpoch notes that the leader epochs are not to be relied on if they say another one for a batch than it has.
+func (l *Log) compareEpoch(b batch.Batch) {
+	offset := max(b.BaseOffset(), l.logStartOffset.Load()) // the first epoch begins with the log, be that amid a batch
+	known, has := l.epochs.epochFor(offset), b.PartitionLeaderEpoch()
+	if has < 0 || has == known || offset > b.LastOffset() || l.epochsLost {
+		return
 	}
-	return missing, nil
+	l.logger.Warn("leader epochs contradict the batches and are read from those", "topic", l.tp.Topic, "partition", l.tp.Partition,
+		"offset", offset, "batch_epoch", has, "checkpoint_epoch", known)
+	l.epochsLost = true
+}
+
+// mendEpochs reads the leader epochs from the batches if the checkpoint can't be relied on.
+func (l *Log) mendEpochs(all []*Segment) error {
+	lost, err := l.epochsMissing(all)
+	if err != nil || !lost {
+		return err
+	}
+	l.epochsLost = false
+	l.epochs.entries, l.epochs.unwritten = nil, true
+	return errors.Join(l.rebuildEpochs(all), l.epochs.sync())
 }
 
 // rebuildEpochs reads the leader epochs from the headers of all batches.
@@ -226,7 +257,7 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 	end := int64(0)
 	if firstUnsafe == len(all) && len(all) > 0 {
 		var err error
-		if end, err = all[len(all)-1].readNextOffset(); err != nil {
+		if end, err = all[len(all)-1].readNextOffset(l.cfg.Load().IndexIntervalBytes, l.compareEpoch); err != nil {
 			if _, ok := errors.AsType[*CorruptionError](err); !ok {
 				return err
 			}
@@ -237,14 +268,8 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 	if firstUnsafe < len(all) {
 		end = all[firstUnsafe].baseOffset
 	}
-	lost, err := l.epochsMissing(all)
-	if err != nil {
+	if err := l.mendEpochs(all); err != nil {
 		return err
-	}
-	if lost {
-		if err := errors.Join(l.rebuildEpochs(all), l.epochs.sync()); err != nil {
-			return err
-		}
 	}
 	if err := l.loadProducersLocked(names, end); err != nil {
 		return err
@@ -271,6 +296,9 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 			l.segments.Store(&all)
 		}
 	}
+	if err := l.mendEpochs(all); err != nil { // recovery has met batches that contradict them
+		return err
+	}
 	return l.finishOpenLocked(opts, end, now)
 }
 
@@ -289,14 +317,14 @@ func (l *Log) finishOpenLocked(opts *LogOptions, end, now int64) error {
 	all := l.opened()
 	start := l.logStartOffset.Load()
 	if len(all) > 0 && end < start {
-		l.logger.Warn("the log ends before its start offset and begins anew there", "topic", l.tp.Topic, "partition", l.tp.Partition,
-			"log_end_offset", end, "log_start_offset", start)
-		l.epochs.writeAtOnce()
-		if err := errors.Join(l.dropSegments(all), l.epochs.clear()); err != nil {
+		var err error
+		if start, all, err = l.endBeforeStart(all, start, end); err != nil {
 			return err
 		}
-		all = nil
-		l.mu.producers = newProducerState()
+	}
+	if opts.RecoveryPoint > end {
+		l.logger.Warn("records that were on the disk are missing, unless the log was truncated just before the broker stopped",
+			"topic", l.tp.Topic, "partition", l.tp.Partition, "log_end_offset", end, "recovery_point", opts.RecoveryPoint)
 	}
 	if len(all) == 0 {
 		seg, err := createSegment(l.fsys, l.Dir(), start, "", now)
@@ -331,6 +359,21 @@ func (l *Log) finishOpenLocked(opts *LogOptions, end, now int64) error {
 	return nil
 }
 
+// endBeforeStart decides what becomes of a log that ends before the offset which the checkpoint has for its start. What was deleted has been deleted;
+// but a checkpoint has no checksum, and if it is wrong, every record of the log would go: those that are there are kept.
+func (l *Log) endBeforeStart(all []*Segment, start, end int64) (int64, []*Segment, error) {
+	records := slices.ContainsFunc(all, func(s *Segment) bool { return s.size.Load() > 0 })
+	l.logger.Error("the log ends before the start offset that its checkpoint has", "topic", l.tp.Topic, "partition", l.tp.Partition,
+		"log_end_offset", end, "log_start_offset", start, "records_kept", records)
+	if records {
+		l.logStartOffset.Store(all[0].baseOffset)
+		return all[0].baseOffset, all, nil
+	}
+	l.epochs.writeAtOnce()
+	l.mu.producers = newProducerState()
+	return start, nil, errors.Join(l.dropSegments(all), l.epochs.clear())
+}
+
 // checkIndexFiles builds the indexes of segments that lost their files.
 func (l *Log) checkIndexFiles(all []*Segment, names []string) error {
 	for _, seg := range all {
@@ -348,7 +391,8 @@ func (l *Log) checkIndexFiles(all []*Segment, names []string) error {
 }
 
 // readNextOffset finds the end of a segment that was closed properly, from its last index entry on, and fills in what an active segment knows.
-func (s *Segment) readNextOffset() (int64, error) {
+// The entry and the batches after it are checked, and that there are no more of them than the index leaves out; each gets those batches.
+func (s *Segment) readNextOffset(intervalBytes int, each func(b batch.Batch)) (int64, error) {
 	if err := s.offsetIndex.load(); err != nil {
 		if errors.Is(err, errIndexDamaged) {
 			return 0, &CorruptionError{Path: s.path(indexSuffix), BaseOffset: -1, Err: err}
@@ -363,33 +407,43 @@ func (s *Segment) readNextOffset() (int64, error) {
 	}
 	from := int64(0)
 	if e, ok := s.offsetIndex.lastEntry(); ok {
+		if err := s.checkOffsetEntry(e, s.baseOffset+e.key); err != nil {
+			if errors.Is(err, errIndexDamaged) {
+				return 0, &CorruptionError{Path: s.path(indexSuffix), BaseOffset: -1, Err: err}
+			}
+			return 0, err
+		}
 		from = int64(e.value)
 	}
 	if err := s.readRollingTimestamp(); err != nil {
 		return 0, err
 	}
-	s.nextOffset = s.baseOffset
+	s.nextOffset, s.bytesSinceIndexEntry = s.baseOffset, 0
 	r := newEntryReader(s, from)
 	for {
 		entry, position, err := r.next()
 		if err == io.EOF { //nolint:errorlint // next returns it as it is
 			return s.nextOffset, nil
 		}
-		var h entryHeader
+		var m batchMark
+		var b batch.Batch
 		if err == nil {
-			h, err = parseEntryHeader(entry)
+			m, b, err = s.inspect(entry, true)
 		}
-		if err == nil && h.lastOffset < s.nextOffset {
-			err = errors.New("offsets do not rise")
+		if err == nil && position > from && s.bytesSinceIndexEntry > intervalBytes {
+			err = errIndexDamaged // it should have an entry for this batch
 		}
 		if err != nil {
-			if isDamage(err) {
+			if isDamage(err) || errors.Is(err, errIndexDamaged) {
 				return 0, &CorruptionError{Path: s.path(logSuffix), Position: position, BaseOffset: s.nextOffset, Err: err}
 			}
 			return 0, err
 		}
-		s.nextOffset = h.lastOffset + 1
-		s.bytesSinceIndexEntry += h.size
+		s.nextOffset = m.lastOffset + 1
+		s.bytesSinceIndexEntry += m.size
+		if b != nil {
+			each(b)
+		}
 	}
 }
 

@@ -36,6 +36,7 @@ func (l *Log) recoverSegmentLocked(seg *Segment, ordinal int) (whole bool, err e
 				return err
 			}
 		}
+		l.compareEpoch(b)
 		marker, err := readMarker(b)
 		if err != nil {
 			return err
@@ -101,22 +102,25 @@ func (s *Segment) reindex(intervalBytes int, check bool, each func(b batch.Batch
 
 // inspect checks one entry of the segment, a batch or a legacy message set (b is nil then), and whether its offsets follow.
 func (s *Segment) inspect(entry []byte, check bool) (mark batchMark, b batch.Batch, err error) {
-	b, _, err = batch.Next(entry)
-	switch {
-	case errors.Is(err, batch.ErrLegacy):
-		mark, err = legacyMark(entry, check)
-		b = nil
-	case err == nil:
-		if check {
-			err = b.Validate()
-		}
-		mark = batchMark{size: len(b), lastOffset: b.LastOffset(), maxTimestamp: b.MaxTimestamp(), timeIndexBase: b.LastOffset()}
-		if err == nil && b.BaseOffset() < s.nextOffset {
-			err = errDisorder
-		}
-	}
-	if err == nil && (mark.lastOffset < s.nextOffset || !canHold(s.baseOffset, mark.lastOffset)) {
+	mark, b, err = markOf(entry, check)
+	if err == nil && (mark.lastOffset < s.nextOffset || !canHold(s.baseOffset, mark.lastOffset) || b != nil && b.BaseOffset() < s.nextOffset) {
 		err = errDisorder
+	}
+	return mark, b, err
+}
+
+// markOf is what a segment notes about an entry, a batch or a legacy message set (b is nil then), whose checksum is verified with check.
+func markOf(entry []byte, check bool) (mark batchMark, b batch.Batch, err error) {
+	b, _, err = batch.Next(entry)
+	if errors.Is(err, batch.ErrLegacy) {
+		mark, err = legacyMark(entry, check)
+		return mark, nil, err
+	}
+	if err == nil && check {
+		err = b.Validate()
+	}
+	if err == nil {
+		mark = batchMark{size: len(b), lastOffset: b.LastOffset(), maxTimestamp: b.MaxTimestamp(), timeIndexBase: b.LastOffset()}
 	}
 	return mark, b, err
 }

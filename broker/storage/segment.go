@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"sync/atomic"
 
@@ -26,6 +27,9 @@ type Segment struct {
 	offsetIndex *index
 	timeIndex   *index
 	txns        *txnIndex
+
+	mending syncx.Mutex  // held while damaged indexes are made anew for a reader, or are cut
+	logger  *slog.Logger // of the log that it is a part of; nil before
 
 	refs atomic.Int32
 	size atomic.Int64             // bytes that may be read
@@ -164,29 +168,47 @@ func (s *Segment) ModifiedMs() (int64, error) {
 	return info.ModTime.UnixMilli(), nil
 }
 
-// newestTimestamp is the largest timestamp, -1 for none, and the offset of its index entry. A sealed segment reads it from its time index.
+// newestTimestamp is the largest timestamp, -1 for none, and the offset of its index entry. A sealed segment reads it from its time index, whose
+// word is checked: retention goes by it.
 func (s *Segment) newestTimestamp() (timestamp, offset int64, err error) {
 	s.newest.Lock()
 	defer s.newest.Unlock()
 	if s.newest.known {
 		return s.newest.timestamp, s.newest.offset, nil
 	}
-	s.newest.timestamp, s.newest.offset = batch.NoTimestamp, s.baseOffset
-	err = s.timeIndex.load()
-	switch {
-	case errors.Is(err, errIndexDamaged):
-		if s.newest.timestamp, s.newest.offset, err = s.scanNewest(); err != nil {
-			return 0, 0, err
-		}
-	case err != nil:
-		return 0, 0, err
-	default:
-		if e, ok := s.timeIndex.lastEntry(); ok {
-			s.newest.timestamp, s.newest.offset = e.key, s.baseOffset+int64(e.value)
+	said := indexEntry{key: batch.NoTimestamp}
+	if err = s.timeIndex.load(); err == nil {
+		var ok bool
+		if said, ok = s.timeIndex.lastEntry(); ok {
+			err = s.checkLastTimeEntry(said)
+		} else if said.key = batch.NoTimestamp; s.size.Load() > 0 {
+			err = fmt.Errorf("%s: it is empty: %w", s.path(timeIndexSuffix), errIndexDamaged)
 		}
 	}
-	s.newest.known = true
+	if _, corrupt := errors.AsType[*CorruptionError](err); corrupt || errors.Is(err, errIndexDamaged) {
+		said, err = s.newestByScan(said, err)
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	s.newest.known, s.newest.timestamp, s.newest.offset = true, said.key, s.baseOffset+int64(said.value)
 	return s.newest.timestamp, s.newest.offset, nil
+}
+
+// newestByScan is what the time index should have said instead of said. A segment that can't be walked through whole keeps the newer of both
+// times: it had better stay.
+func (s *Segment) newestByScan(said indexEntry, damage error) (indexEntry, error) {
+	timestamp, offset, whole, err := s.scanNewest()
+	if err != nil {
+		return said, err
+	}
+	if timestamp != batch.NoTimestamp && errors.Is(damage, errIndexDamaged) {
+		s.mendIndexes(damage)
+	}
+	if whole || timestamp > said.key {
+		return indexEntry{timestamp, int32(offset - s.baseOffset)}, nil
+	}
+	return said, nil
 }
 
 func (s *Segment) setNewest(timestamp, offset int64) {

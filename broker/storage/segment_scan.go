@@ -40,7 +40,7 @@ func parseEntryHeader(p []byte) (entryHeader, error) {
 		h.lastOffset += int64(int32(binary.BigEndian.Uint32(p[23:])))
 	}
 	if h.lastOffset < h.baseOffset {
-		return entryHeader{}, errors.New("its last offset lies before its first")
+		return entryHeader{}, fmt.Errorf("its last offset lies before its first: %w", errDisorder)
 	}
 	return h, nil
 }
@@ -62,20 +62,29 @@ func (s *Segment) locate(offset int64) (located, error) {
 		}
 	}
 	e, ok, err := s.offsetIndex.floor(offset - s.baseOffset)
-	// A damaged index costs time, not correctness: the walk begins at the segment's start.
-	if err != nil && !errors.Is(err, errIndexDamaged) {
+	switch {
+	case err == nil && ok:
+		found, scanErr := s.scanFrom(offset, e)
+		if !errors.Is(scanErr, errIndexDamaged) {
+			return found, scanErr
+		}
+		err = scanErr
+	case err == nil:
+	case !errors.Is(err, errIndexDamaged):
 		return located{}, err
 	}
-	from := int64(0)
-	if ok && err == nil && int64(e.value) < s.size.Load() {
-		from = int64(e.value)
+	if err != nil {
+		s.mendIndexes(err)
 	}
-	found, err := s.scanFor(offset, from)
-	if err != nil && from > 0 {
-		// The index pointed into the middle of a batch: it is damaged, but the batches themselves can still be walked.
-		return s.scanFor(offset, 0)
+	return s.scanFor(offset, 0)
+}
+
+// scanFrom is scanFor from where an index entry points to. errIndexDamaged: no batch that the entry could mean lies there.
+func (s *Segment) scanFrom(offset int64, e indexEntry) (located, error) {
+	if err := s.checkOffsetEntry(e, offset); err != nil {
+		return located{}, err
 	}
-	return found, err
+	return s.scanFor(offset, int64(e.value))
 }
 
 // scanFor walks from the batch at position to the first that reaches offset.
@@ -93,6 +102,9 @@ func (s *Segment) scanFor(offset, position int64) (located, error) {
 			chunk = (*buf)[:n]
 		}
 		h, err := parseEntryHeader(chunk)
+		if err == nil && int64(h.size) > size-position {
+			err = batch.ErrTruncated
+		}
 		if err != nil {
 			return located{}, &CorruptionError{Path: s.path(logSuffix), Position: position, BaseOffset: -1, Err: err}
 		}
@@ -117,7 +129,8 @@ type entryReader struct {
 const scanBufferSize = 256 << 10
 
 func newEntryReader(seg *Segment, position int64) *entryReader {
-	return &entryReader{seg: seg, position: position, limit: seg.size.Load(), buf: make([]byte, scanBufferSize)}
+	limit := seg.size.Load()
+	return &entryReader{seg: seg, position: position, limit: limit, buf: make([]byte, max(0, min(scanBufferSize, limit-position)))}
 }
 
 // next returns the next entry and its position; io.EOF at the end, ErrTruncated if the file ends within an entry, another error
@@ -162,20 +175,16 @@ func (r *entryReader) fill(want int) error {
 	return nil
 }
 
-// scanNewest finds the largest timestamp without the time index, from the headers of all batches.
-func (s *Segment) scanNewest() (timestamp, offset int64, err error) {
+// scanNewest finds the largest timestamp without the time index, from the headers of all batches; whole is false where damage ends the walk.
+func (s *Segment) scanNewest() (timestamp, offset int64, whole bool, err error) {
 	timestamp, offset = batch.NoTimestamp, s.baseOffset
-	r := newEntryReader(s, 0)
-	for {
-		entry, _, err := r.next()
-		if err == io.EOF || (err != nil && isDamage(err)) { //nolint:errorlint // next returns EOF as it is
-			return timestamp, offset, nil
+	err = s.eachMark(0, func(_ int64, m batchMark) {
+		if m.maxTimestamp > timestamp {
+			timestamp, offset = m.maxTimestamp, m.timeIndexBase
 		}
-		if err != nil {
-			return timestamp, offset, err
-		}
-		if b, _, err := batch.Next(entry); err == nil && b.MaxTimestamp() > timestamp {
-			timestamp, offset = b.MaxTimestamp(), b.LastOffset()
-		}
+	})
+	if err != nil && isDamage(err) {
+		return timestamp, offset, false, nil
 	}
+	return timestamp, offset, true, err
 }

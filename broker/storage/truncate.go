@@ -72,6 +72,8 @@ func (l *Log) lowerMarksLocked(end int64) {
 }
 
 func (l *Log) truncateActive(seg *Segment, offset int64) error {
+	seg.mending.Lock() // a reader that mends the indexes has seen more than will be left
+	defer seg.mending.Unlock()
 	if err := errors.Join(seg.offsetIndex.load(), seg.timeIndex.load()); err != nil {
 		if !errors.Is(err, errIndexDamaged) {
 			return err
@@ -102,7 +104,8 @@ func (l *Log) truncateActive(seg *Segment, offset int64) error {
 	}
 	seg.size.Store(at.position)
 	seg.indexDirty.Store(true)
-	seg.bytesSinceIndexEntry = 0
+	last, _ := seg.offsetIndex.lastEntry()
+	seg.bytesSinceIndexEntry = int(at.position - int64(last.value))
 	if at.position == 0 {
 		seg.rollingTimestamp, seg.createdMs = noRollingTimestamp, nowMs()
 	} else if seg.rollingTimestamp == noRollingTimestamp {
