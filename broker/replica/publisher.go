@@ -135,7 +135,7 @@ func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metad
 }
 
 func (m *Manager) openLog(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, config func() storage.LogConfig) (*storage.Log, error) {
-	if log, ok := m.cfg.Storage.Log(tp); ok && !log.TopicID().IsZero() && log.TopicID() != topicID {
+	if log, ok := m.cfg.Storage.Log(tp); ok && errors.Is(log.AssignTopicID(topicID), kerr.InconsistentTopicID) {
 		m.logger.Warn("setting aside the log of an earlier topic of this name", "partition", tp.String(), "topic_id", log.TopicID().String())
 		if err := m.cfg.Storage.MarkStray(tp); err != nil {
 			return nil, err
@@ -144,11 +144,6 @@ func (m *Manager) openLog(tp ident.TopicPartition, topicID ident.TopicID, mp *me
 	log, err := m.cfg.Storage.GetOrCreate(tp, topicID, config(), m.dirOf(mp))
 	if err != nil {
 		return nil, err
-	}
-	if log.TopicID().IsZero() {
-		if err := log.AssignTopicID(topicID); err != nil {
-			return nil, err
-		}
 	}
 	m.marks.restore(log)
 	return log, nil

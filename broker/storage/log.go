@@ -73,14 +73,19 @@ func (l *Log) TopicPartition() ident.TopicPartition { return l.tp }
 // TopicID is the topic's id, zero if none was assigned.
 func (l *Log) TopicID() ident.TopicID { return *l.topicID.Load() }
 
-// AssignTopicID writes the topic's id to partition.metadata. An id that is there already stays: a different one is an error.
+// AssignTopicID writes the topic's id to partition.metadata. An id that is there already stays: a different one is an error, kerr.InconsistentTopicID.
+// Ids are random: one that differs in a single character is the same one, with a damaged bit in the file, and is corrected.
 func (l *Log) AssignTopicID(id ident.TopicID) error {
 	current := l.TopicID()
 	if id.IsZero() || current == id {
 		return nil
 	}
 	if !current.IsZero() {
-		return fmt.Errorf("assign topic id %s to %s, which has %s: %w", id, l.tp, current, kerr.InconsistentTopicID)
+		path := vfs.Join(l.Dir(), partitionMetadataName)
+		if !differInOneCharacter(current.String(), id.String()) {
+			return fmt.Errorf("assign topic id %s to %s, which has %s in %s: %w", id, l.tp, current, path, kerr.InconsistentTopicID)
+		}
+		l.logger.Warn("a damaged topic id is corrected", "topic", l.tp.Topic, "partition", l.tp.Partition, "path", path, "found", current.String(), "topic_id", id.String())
 	}
 	if err := writePartitionMetadata(l.fsys, l.Dir(), id); err != nil {
 		return l.fail(err)
@@ -88,6 +93,16 @@ func (l *Log) AssignTopicID(id ident.TopicID) error {
 	l.topicID.Store(&id)
 	l.metadataUnsynced.Store(true)
 	return nil
+}
+
+func differInOneCharacter(a, b string) bool {
+	differences := 0
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			differences++
+		}
+	}
+	return len(a) == len(b) && differences == 1
 }
 
 // Dir is the log's own directory, ParentDir the log dir that it lies in.
