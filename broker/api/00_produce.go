@@ -14,6 +14,7 @@ package api
 // Not implemented: checking that a transaction knows of the partition (KIP-890), which needs the transaction coordinator.
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -104,6 +105,9 @@ func (d *Data) producedTopic(r *wire.Request, image *metadata.Image, t *kmsg.Pro
 	return name, nil
 }
 
+// smallestRecord is how long a message of the oldest format is at least.
+const smallestRecord = 14
+
 // checkProduced holds the rules of the request's version; the log checks the rest. From v3 on it is one batch of the current format.
 func checkProduced(records []byte, version int16) error {
 	if version < 3 {
@@ -118,6 +122,14 @@ func checkProduced(records []byte, version int16) error {
 		return fmt.Errorf("%w: produce requests of version %d carry record batches of format 2 only", kerr.InvalidRecord, version)
 	case errors.Is(err, batch.ErrTruncated):
 		return fmt.Errorf("%w: %w", kerr.InvalidRecord, err)
+	case err != nil && len(records) > batch.LogOverhead: // Apache Kafka's words for what it can't even take for a batch
+		if size := int32(binary.BigEndian.Uint32(records[8:])); size < smallestRecord {
+			return wire.Refusef(kerr.CorruptMessage, "Record size %d is less than the minimum record overhead (%d)", size, smallestRecord)
+		}
+		if magic := int8(records[16]); magic < 0 || magic > batch.MagicV2 {
+			return wire.Refusef(kerr.CorruptMessage, "Invalid magic found in record: %d", magic)
+		}
+		return err
 	case err != nil:
 		return err
 	case len(rest) > 0:
@@ -142,18 +154,22 @@ func (d *Data) produced(r *wire.Request, req *kmsg.ProduceRequest, image *metada
 	}
 	leaders := endpoints{image: image, listener: r.Conn.Listener().Name}
 	resp := respondKind[*kmsg.ProduceResponse](r)
-	resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
+	resp.Topics = make([]kmsg.ProduceResponseTopic, 0, len(req.Topics))
 	rows := make([]kmsg.ProduceResponseTopicPartition, len(results))
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		n := len(t.Partitions)
-		resp.Topics[i] = kmsg.ProduceResponseTopic{Topic: t.Topic, TopicID: t.TopicID, Partitions: rows[:n:n]}
+		if n == 0 {
+			continue
+		}
+		topic := kmsg.ProduceResponseTopic{Topic: t.Topic, TopicID: t.TopicID, Partitions: rows[:n:n]}
 		for k := range t.Partitions {
 			fillProduced(&rows[k], t.Partitions[k].Partition, &results[k])
 			if r.Version >= 10 && leaders.add(results[k].Leader) {
 				rows[k].CurrentLeader.LeaderID, rows[k].CurrentLeader.LeaderEpoch = int32(results[k].Leader.LeaderID), results[k].Leader.LeaderEpoch
 			}
 		}
+		resp.Topics = append(resp.Topics, topic)
 		rows, results = rows[n:], results[n:]
 	}
 	for _, e := range leaders.list {
@@ -166,6 +182,9 @@ func fillProduced(row *kmsg.ProduceResponseTopicPartition, partition int32, resu
 	row.Default()
 	row.Partition, row.ErrorCode = partition, wire.ErrorCode(result.Err)
 	row.BaseOffset, row.LogAppendTime, row.LogStartOffset = result.BaseOffset, result.LogAppendTimeMs, result.LogStartOffset
+	if refused, ok := errors.AsType[*wire.Refusal](result.Err); ok {
+		row.ErrorMessage = &refused.Text
+	}
 	if len(result.RecordErrors) == 0 {
 		return
 	}

@@ -164,9 +164,6 @@ func (d *Data) fetched(r *wire.Request, image *metadata.Image, ctx *replica.Fetc
 		d.fetchRefused(r, err)
 		return
 	}
-	if r.Version < 10 {
-		d.refuseZstd(ctx.Partitions, results)
-	}
 	leaders := endpoints{image: image, listener: r.Conn.Listener().Name}
 	rows := make([]fetchRow, 0, len(results))
 	for i := range results {
@@ -185,23 +182,6 @@ func (d *Data) fetched(r *wire.Request, image *metadata.Image, ctx *replica.Fetc
 	}
 	d.countFetched(r, rows)
 	r.RespondPayload(encodeFetch(r.Version, sessionID, rows, leaders.list))
-}
-
-// refuseZstd keeps topics that are compressed with zstd from clients that can't know it (before version 10).
-func (d *Data) refuseZstd(partitions []replica.FetchPartition, results []replica.FetchResult) {
-	for i := range results {
-		if results[i].Records == nil {
-			continue
-		}
-		p, err := d.Replica.Partition(partitions[i].TopicPartition)
-		if err != nil {
-			continue
-		}
-		if log := p.Log(); log != nil && !log.Config().CompressionProducer && log.Config().Compression.Codec == batch.Zstd {
-			replica.ReleaseAll(results[i : i+1])
-			results[i].Err = kerr.UnsupportedCompressionType
-		}
-	}
 }
 
 // maxDownConverted bounds what one batch may unfold to when it is rewritten for an old client.

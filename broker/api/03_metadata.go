@@ -36,9 +36,23 @@ func (h *Handlers) metadata(r *wire.Request) {
 			resp.Topics = append(resp.Topics, metadataTopic(r, image, listener, t))
 		}
 	}
+	byID := slices.ContainsFunc(req.Topics, func(t kmsg.MetadataRequestTopic) bool { return t.TopicID != ident.TopicID{} })
+	if byID && r.Version < 12 {
+		r.Respond(metadataError(req, kerr.InvalidRequest))
+		return
+	}
 	var missing []string
+	seen := make(map[metadataKey]bool, len(req.Topics))
 	for _, asked := range req.Topics {
-		t, row := h.findTopic(image, asked.Topic, asked.TopicID)
+		key := metadataKey{id: asked.TopicID}
+		if asked.Topic != nil && !byID {
+			key.name = *asked.Topic
+		}
+		if _, again := seen[key]; again || byID && asked.TopicID == (ident.TopicID{}) {
+			continue // each topic once; names beside ids are not looked at
+		}
+		seen[key] = true
+		t, row := findTopic(image, asked.Topic, asked.TopicID, req.IncludeTopicAuthorizedOperations)
 		if t != nil {
 			row = metadataTopic(r, image, listener, t)
 		} else if row.ErrorCode == kerr.UnknownTopicOrPartition.Code && (r.Version < 4 || req.AllowAutoTopicCreation) && h.Config().Topics.AutoCreate {
@@ -59,8 +73,26 @@ func (h *Handlers) metadata(r *wire.Request) {
 	}()
 }
 
+// metadataKey is what a topic was asked by.
+type metadataKey struct {
+	name string
+	id   ident.TopicID
+}
+
+// metadataError says err of each topic: before version 13 the response has no error of its own.
+func metadataError(req *kmsg.MetadataRequest, err *kerr.Error) *kmsg.MetadataResponse {
+	resp := req.ResponseKind().(*kmsg.MetadataResponse)
+	resp.ControllerID = -1
+	for _, t := range req.Topics {
+		row := kmsg.NewMetadataResponseTopic()
+		row.Topic, row.TopicID, row.ErrorCode = new(valueOr(t.Topic, "")), t.TopicID, err.Code
+		resp.Topics = append(resp.Topics, row)
+	}
+	return resp
+}
+
 // findTopic looks a topic up by id, or by name where the id is zero; without it, the row says what is wrong.
-func (h *Handlers) findTopic(image *metadata.Image, name *string, id ident.TopicID) (*metadata.Topic, kmsg.MetadataResponseTopic) {
+func findTopic(image *metadata.Image, name *string, id ident.TopicID, operations bool) (*metadata.Topic, kmsg.MetadataResponseTopic) {
 	row := kmsg.NewMetadataResponseTopic()
 	row.Topic, row.TopicID = name, id
 	if name == nil || id != (ident.TopicID{}) {
@@ -72,6 +104,7 @@ func (h *Handlers) findTopic(image *metadata.Image, name *string, id ident.Topic
 		return nil, row
 	}
 	row.IsInternal = isInternalTopic(*name)
+	row.AuthorizedOperations = authorizedOperations(operations, topicOperations)
 	if t := image.Topic(*name); t != nil {
 		return t, row
 	}

@@ -21,7 +21,12 @@ import (
 // coordinatorWait is how long a client waits for the offsets topic's creation before it is told to ask again.
 const coordinatorWait = 2 * time.Second
 
-const coordinatorTypeGroup = 0
+// Kinds of coordinators, by the protocol's numbers.
+const (
+	coordinatorTypeGroup       = 0
+	coordinatorTypeTransaction = 1
+	coordinatorTypeShare       = 2
+)
 
 func (h *Handlers) findCoordinator(r *wire.Request) {
 	if h.Metadata.Current().Topic(offsetsTopic) != nil {
@@ -64,8 +69,15 @@ func (h *Handlers) coordinatorOf(r *wire.Request, key string, coordinatorType in
 		row.ErrorCode, row.ErrorMessage = err.Code, new(text)
 		return row
 	}
-	if coordinatorType != coordinatorTypeGroup {
+	if r.Version < 4 {
+		row.ErrorMessage = new("NONE") // the name of Java's constant
+	}
+	switch coordinatorType {
+	case coordinatorTypeGroup:
+	case coordinatorTypeTransaction, coordinatorTypeShare:
 		return fail(kerr.InvalidRequest, "this broker coordinates consumer groups only; transactions and share groups are not served")
+	default:
+		return fail(kerr.InvalidRequest, kerr.InvalidRequest.Description)
 	}
 	image := h.Metadata.Current()
 	p := image.Partition(offsetsTopic, h.Groups.PartitionFor(key))

@@ -23,21 +23,38 @@ func (h *Handlers) describeConfigs(r *wire.Request) {
 	req := r.Body.(*kmsg.DescribeConfigsRequest)
 	resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
 	image := h.Metadata.Current()
+	unknown := slices.ContainsFunc(req.Resources, func(res kmsg.DescribeConfigsRequestResource) bool { return !describable(res.ResourceType) })
 	for _, res := range req.Resources {
 		row := kmsg.NewDescribeConfigsResponseResource()
 		row.ResourceType, row.ResourceName, row.ErrorMessage = res.ResourceType, res.ResourceName, new("")
-		entries, err := h.configEntries(image, metadata.ConfigResourceType(res.ResourceType), res.ResourceName)
+		var entries []config.Entry
+		var err error = kerr.InvalidRequest // of all, where one is of an unknown kind
+		if !unknown {
+			entries, err = h.configEntries(image, metadata.ConfigResourceType(res.ResourceType), res.ResourceName)
+		}
 		if err != nil {
-			row.ErrorCode, row.ErrorMessage = wire.ErrorCode(err), wire.ErrorMessage(err)
+			row.ErrorCode = wire.ErrorCode(err)
+			if text := wire.ErrorMessage(err); row.ErrorCode != kerr.UnknownTopicOrPartition.Code {
+				row.ErrorMessage = text
+			}
 		}
 		for _, e := range entries {
-			if res.ConfigNames == nil || slices.Contains(res.ConfigNames, e.Name) {
+			if len(res.ConfigNames) == 0 || slices.Contains(res.ConfigNames, e.Name) {
 				row.Configs = append(row.Configs, describedConfig(req, e))
 			}
 		}
 		resp.Resources = append(resp.Resources, row)
 	}
 	r.Respond(resp)
+}
+
+// describable reports whether there is such a kind of resource.
+func describable(t kmsg.ConfigResourceType) bool {
+	switch metadata.ConfigResourceType(t) {
+	case metadata.ConfigTopic, metadata.ConfigBroker, metadata.ConfigBrokerLogger, metadata.ConfigClientMetrics, metadata.ConfigGroup:
+		return true
+	}
+	return false
 }
 
 // configEntries lists a resource's configuration.
@@ -71,7 +88,7 @@ func (h *Handlers) configEntries(image *metadata.Image, t metadata.ConfigResourc
 		if name == "" {
 			return nil, wire.Refusef(kerr.InvalidRequest, "Client metrics subscription name must not be empty")
 		}
-		return plainEntries(image.Config(t, name), config.SourceClientMetrics), nil
+		return config.DescribeClientMetrics(image.Config(t, name)), nil
 	case metadata.ConfigGroup:
 		if name == "" {
 			return nil, wire.Refusef(kerr.InvalidRequest, "Group name must not be empty")

@@ -58,7 +58,7 @@ func (h *Handlers) alterConfigs(r *wire.Request) {
 		case err != nil:
 			resp.Resources = append(resp.Resources, alterRow(res, err))
 		case isLogger(res.ResourceType):
-			resp.Resources = append(resp.Resources, alterRow(res, wire.Refusef(kerr.InvalidRequest, "AlterConfigs is deprecated and does not support the resource type BROKER_LOGGER")))
+			resp.Resources = append(resp.Resources, alterRow(res, wire.Refusef(kerr.InvalidRequest, "Unknown resource type %d", res.ResourceType)))
 		default:
 			rest.Resources = append(rest.Resources, res)
 		}

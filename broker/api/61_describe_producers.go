@@ -33,6 +33,10 @@ func (d *Data) DescribeProducers(r *wire.Request) {
 }
 
 func (d *Data) describeProducers(tp ident.TopicPartition, row *kmsg.DescribeProducersResponseTopicPartition) {
+	if err := validateTopicName(tp.Topic); err != nil {
+		row.ErrorCode, row.ErrorMessage = wire.ErrorCode(err), wire.ErrorMessage(err)
+		return
+	}
 	producers, err := d.Replica.ActiveProducers(tp)
 	row.ErrorCode = wire.ErrorCode(err)
 	if err != nil && d.Metadata.Current().Topic(tp.Topic) == nil {

@@ -33,7 +33,7 @@ func (h *Handlers) describeTopicPartitions(r *wire.Request) {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	if c := req.Cursor; c != nil {
-		if c.Partition < 0 {
+		if _, asked := slices.BinarySearch(names, c.Topic); c.Partition < 0 || !asked && len(req.Topics) > 0 {
 			r.Respond(describeTopicPartitionsError(req, kerr.InvalidRequest))
 			return
 		}
@@ -43,7 +43,7 @@ func (h *Handlers) describeTopicPartitions(r *wire.Request) {
 			firstPartition = c.Partition
 		}
 	}
-	room := min(int(req.ResponsePartitionLimit), h.Config().Topics.MaxPartitionsReply)
+	room := max(1, min(int(req.ResponsePartitionLimit), h.Config().Topics.MaxPartitionsReply))
 	for _, name := range names {
 		if room <= 0 {
 			resp.NextCursor = cursorAt(name, firstPartition)

@@ -19,16 +19,21 @@ type resource struct {
 	name string
 }
 
-// change is one key of a request: null where a value is needed.
+// change is one key of a request: null where a value is needed; set has the value that it is to have from now on.
 type change struct {
 	key  string
 	null bool
+	set  *string
 }
 
 func incrementalChanges(configs []kmsg.IncrementalAlterConfigsRequestResourceConfig) []change {
 	changes := make([]change, 0, len(configs))
 	for _, c := range configs {
-		changes = append(changes, change{key: c.Name, null: c.Value == nil && c.Op != kmsg.IncrementalAlterConfigOpDelete})
+		one := change{key: c.Name, null: c.Value == nil && c.Op != kmsg.IncrementalAlterConfigOpDelete}
+		if c.Op == kmsg.IncrementalAlterConfigOpSet {
+			one.set = c.Value
+		}
+		changes = append(changes, one)
 	}
 	return changes
 }
@@ -36,7 +41,7 @@ func incrementalChanges(configs []kmsg.IncrementalAlterConfigsRequestResourceCon
 func plainChanges(configs []kmsg.AlterConfigsRequestResourceConfig) []change {
 	changes := make([]change, 0, len(configs))
 	for _, c := range configs {
-		changes = append(changes, change{key: c.Name, null: c.Value == nil})
+		changes = append(changes, change{key: c.Name, null: c.Value == nil, set: c.Value})
 	}
 	return changes
 }
@@ -73,10 +78,12 @@ func (h *Handlers) checkChange(res resource, twice map[resource]bool, changes []
 	}
 	switch metadata.ConfigResourceType(res.kind) {
 	case metadata.ConfigBroker:
-		if res.name == "" {
-			return nil
+		if res.name != "" {
+			if err := h.ownNode(res.name, "Unexpected broker id, expected %d, but received %s"); err != nil {
+				return err
+			}
 		}
-		return h.ownNode(res.name, "Unexpected broker id, expected %d, but received %s")
+		return h.checkThreads(changes)
 	case metadata.ConfigBrokerLogger:
 		return h.ownNode(res.name, "Unexpected node id. Expected %d, but received %s")
 	case metadata.ConfigTopic, metadata.ConfigClientMetrics, metadata.ConfigGroup:
@@ -93,6 +100,16 @@ func (h *Handlers) ownNode(name, unexpected string) error {
 	}
 	if int32(id) != int32(h.NodeID) {
 		return wire.Refusef(kerr.InvalidRequest, unexpected, h.NodeID, name)
+	}
+	return nil
+}
+
+// checkThreads holds the rule for the sizes of thread pools against what is in force here, which the controller doesn't know.
+func (h *Handlers) checkThreads(changes []change) error {
+	for _, c := range changes {
+		if err := h.Layers().CheckThreads(c.key, c.set); err != nil {
+			return err
+		}
 	}
 	return nil
 }

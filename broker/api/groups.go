@@ -37,7 +37,8 @@ func (h *Handlers) describeGroups(r *wire.Request) {
 	req := r.Body.(*kmsg.DescribeGroupsRequest)
 	h.Groups.DescribeGroups(groupContext(r), req, func(resp *kmsg.DescribeGroupsResponse) {
 		for i := range resp.Groups {
-			resp.Groups[i].AuthorizedOperations = authorizedOperations(req.IncludeAuthorizedOperations, groupOperations)
+			asked := req.IncludeAuthorizedOperations && resp.Groups[i].ErrorCode == 0
+			resp.Groups[i].AuthorizedOperations = authorizedOperations(asked, groupOperations)
 		}
 		r.Respond(resp)
 	})
@@ -64,7 +65,8 @@ func (h *Handlers) consumerGroupDescribe(r *wire.Request) {
 	req := r.Body.(*kmsg.ConsumerGroupDescribeRequest)
 	h.Groups.ConsumerGroupDescribe(groupContext(r), req, func(resp *kmsg.ConsumerGroupDescribeResponse) {
 		for i := range resp.Groups {
-			resp.Groups[i].AuthorizedOperations = authorizedOperations(req.IncludeAuthorizedOperations, groupOperations)
+			asked := req.IncludeAuthorizedOperations && resp.Groups[i].ErrorCode == 0
+			resp.Groups[i].AuthorizedOperations = authorizedOperations(asked, groupOperations)
 		}
 		r.Respond(resp)
 	})

@@ -12,16 +12,29 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// InvalidError says that a configuration can't be accepted. Its text is Kafka's, its protocol code INVALID_CONFIG.
-type InvalidError struct{ Text string }
+// InvalidError says that a configuration can't be accepted. Its text is Kafka's, its protocol code INVALID_CONFIG, or INVALID_REQUEST where
+// Apache Kafka takes it for that.
+type InvalidError struct {
+	Text string
+	code *kerr.Error
+}
 
 func (e *InvalidError) Error() string { return e.Text }
 
 // Unwrap gives the protocol's code.
-func (*InvalidError) Unwrap() error { return kerr.InvalidConfig }
+func (e *InvalidError) Unwrap() error {
+	if e.code != nil {
+		return e.code
+	}
+	return kerr.InvalidConfig
+}
 
 func invalidValue(key, value, reason string) error {
-	return &InvalidError{fmt.Sprintf("Invalid value %s for configuration %s: %s", value, key, reason)}
+	text := fmt.Sprintf("Invalid value %s for configuration %s", value, key)
+	if reason != "" {
+		text += ": " + reason
+	}
+	return &InvalidError{Text: text}
 }
 
 // Check tells whether value, as written in a file or sent by a client, can be k's.
@@ -163,18 +176,22 @@ func (k *Key) checkList(items []string) error {
 		if list != nil {
 			valid = k.Valid
 		}
-		return &InvalidError{fmt.Sprintf("Configuration '%s' must not be empty. Valid values include: %s", k.Name, valid)}
+		return &InvalidError{Text: fmt.Sprintf("Configuration '%s' must not be empty. Valid values include: %s", k.Name, valid)}
 	}
 	for i, item := range items {
 		switch {
 		case item == "" && list == nil:
-			return &InvalidError{fmt.Sprintf("Configuration '%s' values must not be empty.", k.Name)}
+			return &InvalidError{Text: fmt.Sprintf("Configuration '%s' values must not be empty.", k.Name)}
 		case slices.Contains(items[:i], item):
-			return &InvalidError{fmt.Sprintf("Configuration '%s' values must not be duplicated.", k.Name)}
+			return &InvalidError{Text: fmt.Sprintf("Configuration '%s' values must not be duplicated.", k.Name)}
 		}
 	}
 	for _, item := range items {
-		if list != nil && !slices.Contains(list, item) {
+		switch {
+		case list == nil || slices.Contains(list, item):
+		case item == "":
+			return &InvalidError{Text: fmt.Sprintf("Configuration '%s' values must not be empty.", k.Name)}
+		default:
 			return invalidValue(k.Name, item, "String must be one of: "+strings.Join(list, ", "))
 		}
 	}

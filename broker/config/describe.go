@@ -71,6 +71,18 @@ func (l *Layers) DescribeBroker() []Entry {
 		}
 		out = append(out, k.entry(value, l.brokerSynonyms(k.Name, brokerFamily(k.Name)), k.Mode == ReadOnly))
 	}
+	for _, name := range sortedKeys(l.ThisBroker) {
+		if _, ok := lookupBroker(name); !ok {
+			out = append(out, unknownEntry(name, SourceDynamicBroker))
+		}
+	}
+	for _, name := range sortedKeys(l.ClusterWide) {
+		_, known := lookupBroker(name)
+		if _, own := l.ThisBroker[name]; !known && !own {
+			out = append(out, unknownEntry(name, SourceDynamicDefaultBroker))
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
 
@@ -79,16 +91,24 @@ func (l *Layers) DescribeClusterWide() []Entry {
 	var out []Entry
 	for _, name := range sortedKeys(l.ClusterWide) {
 		k, ok := lookupBroker(name)
-		if !ok {
-			k = &Key{Name: name, Type: TypeString}
-		}
 		value := l.ClusterWide[name]
-		family := slices.DeleteFunc(l.brokerSynonyms(name, []string{name}), func(s Synonym) bool { return s.Source == SourceDynamicBroker })
-		e := k.entry(&value, family, false)
+		if !ok {
+			out = append(out, unknownEntry(name, SourceDynamicDefaultBroker))
+			continue
+		}
+		e := k.entry(&value, []Synonym{{Name: name, Value: &value, Source: SourceDynamicDefaultBroker}}, false)
 		e.Name = name
+		if e.Sensitive {
+			e.Synonyms[0].Value = nil
+		}
 		out = append(out, e)
 	}
 	return out
+}
+
+// unknownEntry describes a dynamic key that nobody knows: it may be a secret of a plug-in's.
+func unknownEntry(name string, source Source) Entry {
+	return Entry{Name: name, Source: source, Type: TypeUnknown, ReadOnly: true, Sensitive: true, Synonyms: []Synonym{{Name: name, Source: source}}}
 }
 
 // DescribeGroup lists a group's configuration; own is the group's dynamic config. A group's default is the broker's "group."-prefixed key of the
@@ -130,9 +150,11 @@ func DescribeClientMetrics(own map[string]string) []Entry {
 		if o, ok := own[k.Name]; ok {
 			value, source = o, SourceClientMetrics
 		}
-		e := k.entry(&value, nil, false)
-		e.Source = source
-		out = append(out, e)
+		var synonyms []Synonym
+		if source != SourceDefault {
+			synonyms = []Synonym{{k.Name, &value, source}}
+		}
+		out = append(out, k.entry(&value, synonyms, false))
 	}
 	return out
 }

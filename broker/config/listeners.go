@@ -80,7 +80,7 @@ func parseVoters(items []string) ([]Voter, error) {
 		n, err := strconv.ParseInt(id, 10, 32)
 		hp, herr := parseHostPort(addr)
 		if !ok || err != nil || herr != nil {
-			return nil, &InvalidError{"Invalid configuration value for controller.quorum.voters. Each entry should be in the form `{id}@{host}:{port}`."}
+			return nil, &InvalidError{Text: "Invalid configuration value for controller.quorum.voters. Each entry should be in the form `{id}@{host}:{port}`."}
 		}
 		out = append(out, Voter{ID: int32(n), HostPort: hp})
 	}
@@ -93,7 +93,7 @@ func parseHostPorts(key string, items []string) ([]HostPort, error) {
 	for _, item := range items {
 		hp, err := parseHostPort(item)
 		if err != nil {
-			return nil, &InvalidError{fmt.Sprintf("Failed to parse host name from %s for the configuration %s. Each entry should be in the form \"{host}:{port}\"", item, key)}
+			return nil, &InvalidError{Text: fmt.Sprintf("Failed to parse host name from %s for the configuration %s. Each entry should be in the form \"{host}:{port}\"", item, key)}
 		}
 		out = append(out, hp)
 	}

@@ -61,9 +61,6 @@ type resolver struct {
 func (l *Layers) Resolve() (*Broker, error) {
 	r := resolver{Broker: &Broker{values: l.effective()}, layers: l}
 	r.checkStatic()
-	if len(r.errs) > 0 {
-		return nil, r.errs
-	}
 	r.identity()
 	r.network()
 	r.quorum()
@@ -98,6 +95,7 @@ func (r *resolver) checkStatic() {
 		}
 		if err := k.Check(s.Value); err != nil {
 			r.errs = append(r.errs, SettingError{s, "must be " + k.Allowed()})
+			delete(r.values, s.Key) // what follows goes on with the default, so that everything wrong is said at once
 		}
 	}
 }

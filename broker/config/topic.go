@@ -120,18 +120,43 @@ func resolveTopic(own map[string]string, broker values) Topic {
 
 // validateTopic checks a topic's own settings, each and together.
 func validateTopic(own map[string]string) error {
-	for _, name := range sortedKeys(own) {
-		k, ok := Lookup(ScopeTopic, name)
-		if !ok {
-			return &InvalidError{"Unknown topic config name: " + name}
+	names := sortedKeys(own)
+	for _, name := range names {
+		if _, ok := Lookup(ScopeTopic, name); !ok {
+			return &InvalidError{Text: "Unknown topic config name: " + name}
 		}
-		if err := k.Check(own[name]); err != nil {
+	}
+	slices.SortStableFunc(names, func(a, b string) int {
+		return slices.Index(topicCheckOrder, a) - slices.Index(topicCheckOrder, b)
+	})
+	for _, name := range names {
+		k, _ := Lookup(ScopeTopic, name)
+		value := own[name]
+		if name == "cleanup.policy" { // the only list in which Apache Kafka lets an entry come twice
+			items := splitList(value)
+			slices.Sort(items)
+			value = strings.Join(slices.Compact(items), ",")
+		}
+		if err := k.Check(value); err != nil {
 			return err
 		}
 	}
+	if strings.EqualFold(strings.TrimSpace(own["remote.storage.enable"]), "true") {
+		return &InvalidError{Text: "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage."}
+	}
 	r := topicReader{own: own}
 	if low, high := r.long("min.compaction.lag.ms"), r.long("max.compaction.lag.ms"); low > high {
-		return &InvalidError{fmt.Sprintf("conflict topic config setting min.compaction.lag.ms (%d) > max.compaction.lag.ms (%d)", low, high)}
+		return &InvalidError{Text: fmt.Sprintf("conflict topic config setting min.compaction.lag.ms (%d) > max.compaction.lag.ms (%d)", low, high)}
 	}
 	return nil
+}
+
+// topicCheckOrder is the order in which Apache Kafka looks at a topic's settings: the first wrong one is what its client is told of.
+var topicCheckOrder = []string{
+	"segment.bytes", "segment.ms", "segment.jitter.ms", "segment.index.bytes", "flush.messages", "flush.ms", "retention.bytes", "retention.ms",
+	"max.message.bytes", "index.interval.bytes", "delete.retention.ms", "min.compaction.lag.ms", "max.compaction.lag.ms", "file.delete.delay.ms",
+	"min.cleanable.dirty.ratio", "cleanup.policy", "unclean.leader.election.enable", "min.insync.replicas", "compression.type",
+	"compression.gzip.level", "compression.lz4.level", "compression.zstd.level", "preallocate", "message.timestamp.type",
+	"message.timestamp.before.max.ms", "message.timestamp.after.max.ms", "leader.replication.throttled.replicas",
+	"follower.replication.throttled.replicas", "remote.storage.enable",
 }

@@ -9,6 +9,9 @@ import (
 
 // leave handles LeaveGroup: members that go, or static members that an administrator removes by their instance id.
 func (s *shard) leave(req *kmsg.LeaveGroupRequest, members []kmsg.LeaveGroupRequestMember) []kmsg.LeaveGroupResponseMember {
+	if g := s.consumers[req.Group]; g != nil {
+		return s.leaveConsumer(g, members)
+	}
 	g := s.group(req.Group)
 	results := make([]kmsg.LeaveGroupResponseMember, 0, len(members))
 	var gone []string

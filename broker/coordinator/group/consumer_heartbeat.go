@@ -111,6 +111,9 @@ func (s *shard) consumerGroupFor(req *kmsg.ConsumerGroupHeartbeatRequest) (*cons
 	}
 	classic := s.group(req.Group)
 	switch {
+	case classic != nil && req.MemberEpoch == joinEpoch && !classic.is(stateEmpty) && classic.protocolType != consumerProtocolType:
+		return nil, wire.Refusef(kerr.GroupIDNotFound,
+			"Cannot upgrade classic group %s to consumer group because the group does not use the consumer embedded protocol.", req.Group)
 	case classic != nil && (req.MemberEpoch != joinEpoch || !classic.is(stateEmpty)):
 		return nil, notA("consumer", req.Group)
 	case req.MemberEpoch < 0:

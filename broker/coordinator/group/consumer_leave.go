@@ -1,6 +1,8 @@
 package group
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -33,11 +35,52 @@ func (s *shard) consumerLeave(g *consumerGroup, req *kmsg.ConsumerGroupHeartbeat
 	return resp, nil
 }
 
-// fence removes a member and begins a group epoch without it.
-func (s *shard) fence(g *consumerGroup, memberID string) {
-	s.cancelConsumer(g.groupID, memberID)
-	for _, r := range memberTombstones(g.groupID, memberID) {
-		s.apply(r)
+// leaveConsumer handles LeaveGroup for a consumer group: administrators remove members of either protocol by it.
+func (s *shard) leaveConsumer(g *consumerGroup, members []kmsg.LeaveGroupRequestMember) []kmsg.LeaveGroupResponseMember {
+	results := make([]kmsg.LeaveGroupResponseMember, 0, len(members))
+	var gone []string
+	for _, asked := range members {
+		memberID, err := g.leaving(asked)
+		if err == nil && !slices.Contains(gone, memberID) {
+			gone = append(gone, memberID)
+		}
+		r := kmsg.NewLeaveGroupResponseMember()
+		r.MemberID, r.InstanceID, r.ErrorCode = asked.MemberID, asked.InstanceID, errorCode(err)
+		results = append(results, r)
+	}
+	if len(gone) > 0 {
+		s.log.Info("members removed from the consumer group", "group", g.groupID, "members", gone)
+		s.fence(g, gone...)
+	}
+	return results
+}
+
+// leaving finds the member that a row of LeaveGroup means.
+func (g *consumerGroup) leaving(asked kmsg.LeaveGroupRequestMember) (memberID string, err error) {
+	memberID = asked.MemberID
+	if asked.InstanceID != nil {
+		owner, ok := g.staticMembers[*asked.InstanceID]
+		switch {
+		case !ok:
+			return "", kerr.UnknownMemberID
+		case memberID != "" && memberID != owner:
+			return "", kerr.FencedInstanceID
+		}
+		memberID = owner
+	}
+	if g.members[memberID] == nil {
+		return "", kerr.UnknownMemberID
+	}
+	return memberID, nil
+}
+
+// fence removes members and begins a group epoch without them.
+func (s *shard) fence(g *consumerGroup, memberIDs ...string) {
+	for _, memberID := range memberIDs {
+		s.cancelConsumer(g.groupID, memberID)
+		for _, r := range memberTombstones(g.groupID, memberID) {
+			s.apply(r)
+		}
 	}
 	s.resolveRegexes(g)
 	s.apply(groupEpochRecord(g.groupID, g.groupEpoch+1, s.metadataHash(g)))

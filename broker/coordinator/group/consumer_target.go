@@ -25,7 +25,7 @@ type TopicLister interface {
 func (s *shard) updateSubscription(groupID string, before, after *consumerMember) *consumerGroup {
 	g := s.consumers[groupID]
 	isNew := g == nil || g.members[after.memberID] == nil
-	changed := isNew || !slices.Equal(before.topics, after.topics)
+	changed := !slices.Equal(before.topics, after.topics)
 	if isNew || !before.sameSubscription(after) {
 		s.apply(memberRecord(groupID, after))
 		g = s.consumers[groupID]

@@ -136,6 +136,10 @@ func (s *Service) SyncGroup(_ RequestContext, req *kmsg.SyncGroupRequest, done f
 		refuse(kerr.InvalidGroupID)
 		return
 	}
+	if req.Version >= 5 && (req.ProtocolType == nil || req.Protocol == nil) {
+		refuse(kerr.InconsistentGroupProtocol)
+		return
+	}
 	s.submit(s.PartitionFor(req.Group), refuse, func(sh *shard) { sh.sync(req, &syncWaiter{req.Version, done}) })
 }
 

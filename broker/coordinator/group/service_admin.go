@@ -2,6 +2,7 @@ package group
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -59,9 +60,10 @@ func (s *Service) ListGroups(_ RequestContext, req *kmsg.ListGroupsRequest, done
 // DeleteGroups deletes groups without members, with their offsets.
 func (s *Service) DeleteGroups(_ RequestContext, req *kmsg.DeleteGroupsRequest, done func(*kmsg.DeleteGroupsResponse)) {
 	resp := req.ResponseKind().(*kmsg.DeleteGroupsResponse)
-	resp.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(req.Groups))
-	gather := newGather(len(req.Groups), func() { done(resp) })
-	for i, id := range req.Groups {
+	ids := slices.Compact(slices.Sorted(slices.Values(req.Groups)))
+	resp.Groups = make([]kmsg.DeleteGroupsResponseGroup, len(ids))
+	gather := newGather(len(ids), func() { done(resp) })
+	for i, id := range ids {
 		answer := func(err error) {
 			g := kmsg.NewDeleteGroupsResponseGroup()
 			g.Group, g.ErrorCode, g.ErrorMessage = id, errorCode(err), errorMessage(err)

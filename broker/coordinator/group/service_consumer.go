@@ -43,8 +43,12 @@ func (s *Service) ConsumerGroupDescribe(_ RequestContext, req *kmsg.ConsumerGrou
 			gather.done()
 		}
 		refuse := func(err error) { answer(kmsg.ConsumerGroupDescribeResponseGroup{}, err) }
-		if !s.cfg.ConsumerProtocol {
+		switch {
+		case !s.cfg.ConsumerProtocol:
 			refuse(kerr.UnsupportedVersion)
+			continue
+		case id == "":
+			refuse(kerr.InvalidGroupID)
 			continue
 		}
 		s.submit(s.PartitionFor(id), refuse, func(sh *shard) {

@@ -112,6 +112,7 @@ func everyRequest() []kmsg.Request {
 	join.MemberID = "nobody" // unknown members are answered at once
 	join.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range"}}
 	sync := kmsg.NewPtrSyncGroupRequest()
+	sync.ProtocolType, sync.Protocol = new("consumer"), new("range")
 	sync.Group = "g"
 	beat := kmsg.NewPtrHeartbeatRequest()
 	beat.Group = "g"
@@ -219,6 +220,20 @@ func codesOf(r kmsg.Response) (codes []int16) {
 		}
 	}
 	return codes
+}
+
+// Since version 5 SyncGroup must say which protocol it is about.
+func TestSyncGroupNamesItsProtocol(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTestService(t, &memlog.Log{}, nil)
+		defer s.Close()
+		req := kmsg.NewPtrSyncGroupRequest()
+		req.Group, req.MemberID, req.ProtocolType = "g", "m", new("consumer")
+		req.SetVersion(5)
+		if got := ask[*kmsg.SyncGroupResponse](t, s, req); got.ErrorCode != kerr.InconsistentGroupProtocol.Code {
+			t.Errorf("without a protocol's name: %v", kerr.ErrorForCode(got.ErrorCode))
+		}
+	})
 }
 
 func TestNotCoordinatorIsSaidEverywhere(t *testing.T) {
