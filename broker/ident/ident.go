@@ -27,6 +27,20 @@ func (u UUID) IsZero() bool { return u == UUID{} }
 // String writes u as Kafka does: 22 characters of URL-safe base64 without padding.
 func (u UUID) String() string { return base64.RawURLEncoding.EncodeToString(u[:]) }
 
+// MarshalText is String, for files in JSON.
+func (u UUID) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// UnmarshalText is ParseUUID; no text at all is the id that means "none".
+func (u *UUID) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*u = UUID{}
+		return nil
+	}
+	id, err := ParseUUID(string(text))
+	*u = id
+	return err
+}
+
 // ParseUUID reads the form that String writes; padding ("==") is accepted, as Kafka accepts it.
 func ParseUUID(s string) (UUID, error) {
 	var u UUID

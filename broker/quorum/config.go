@@ -24,6 +24,13 @@ type Voter struct {
 	ID          ident.BrokerID
 	DirectoryID ident.UUID // zero where it isn't known: a static voter's
 	Endpoints   []Endpoint
+
+	// Incarnation is that of the disk which was added; zero for a voter by configuration. A voter whose disk is another one has lost what it promised.
+	Incarnation ident.UUID
+}
+
+func (v Voter) equal(o Voter) bool {
+	return v.ID == o.ID && v.DirectoryID == o.DirectoryID && v.Incarnation == o.Incarnation && slices.Equal(v.Endpoints, o.Endpoints)
 }
 
 // Config says who a replica is, where its log lies and when things happen. The zero durations and sizes mean Kafka's defaults.

@@ -379,6 +379,7 @@ func (l *diskLog) saveState(state electionState, applied uint64) error {
 	if err := state.write(l.fs, l.dir); err != nil {
 		return err
 	}
+	state.found = true
 	l.state = state
 	return nil
 }

@@ -3,6 +3,8 @@ package quorum
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,11 +116,19 @@ func (n *Node) run() {
 	ticker := time.NewTicker(n.cfg.HeartbeatInterval)
 	defer ticker.Stop()
 	r := n.replica
-	started := time.Now()
+	started, member := time.Now(), r.IsMember()
 	var err error
 	for err == nil {
 		if err = r.Process(time.Now()); err == nil {
 			err = n.campaignIfAlone()
+		}
+		if !member && r.IsMember() { // a founder of the quorum, most likely
+			started, member = time.Now(), true
+			if err == nil {
+				if err = n.campaignEarly(started); err == nil {
+					err = r.Process(time.Now())
+				}
+			}
 		}
 		if err == nil {
 			n.maybeSnapshot()
@@ -223,7 +233,7 @@ func (n *Node) maybeSnapshot() {
 func (n *Node) publish() {
 	r := n.replica
 	old := n.view.Load()
-	v := &view{leader: r.leader, leaderEpoch: r.leaderEpoch, highWatermark: r.log.log.HighWatermark(), voters: r.log.voters.at(r.log.applied).voters}
+	v := &view{leader: r.leader, leaderEpoch: r.leaderEpoch, highWatermark: r.log.log.HighWatermark(), voters: r.reachable()}
 	if old != nil && old.leader == v.leader && old.leaderEpoch == v.leaderEpoch && old.highWatermark == v.highWatermark &&
 		sameVoters(old.voters, v.voters) && len(old.snapshots) == len(r.log.snapshots) && lastID(old.snapshots) == r.log.newest().id {
 		return
@@ -237,7 +247,7 @@ func (n *Node) publish() {
 	}
 }
 
-func sameVoters(a, b []Voter) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+func sameVoters(a, b []Voter) bool { return slices.EqualFunc(a, b, Voter.equal) }
 
 func lastID(ids []SnapshotID) SnapshotID {
 	if len(ids) == 0 {
@@ -312,10 +322,20 @@ func (n *Node) stopped() error {
 	return n.err
 }
 
-// AddVoter adds a voter to the quorum, or gives a known one new endpoints. It returns once the change is committed. A new voter should run already.
+// AddVoter adds a voter to the quorum, or gives a known one new endpoints. It returns once the change is committed. A new voter has to run already:
+// until it reports, or ctx ends, AddVoter waits.
 func (n *Node) AddVoter(ctx context.Context, leaderEpoch int32, v Voter) error {
-	_, err := await(ctx, n, func(done func(int64, error)) { n.changeVoters(leaderEpoch, &v, ident.NoBroker, done) })
-	return err
+	for {
+		_, err := await(ctx, n, func(done func(int64, error)) { n.changeVoters(leaderEpoch, &v, ident.NoBroker, done) })
+		if !errors.Is(err, ErrVoterSilent) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", err, ctx.Err())
+		case <-time.After(n.cfg.HeartbeatInterval):
+		}
+	}
 }
 
 // RemoveVoter removes a voter from the quorum. A leader that removes itself resigns once the change is committed.

@@ -26,6 +26,14 @@ type electionState struct {
 	// CommittedOffset is kgo's own; Apache Kafka skips it. Everything before it is known to be committed. It is written when a change of voters
 	// takes effect, for raft acts on committed changes only: voters that all restarted would otherwise fall back to the voters of before.
 	CommittedOffset int64 `json:"committedOffset"`
+
+	// These are kgo's own as well: see standing.
+	Incarnation ident.UUID                    `json:"incarnation"`
+	Standing    standing                      `json:"standing"`
+	Floor       int32                         `json:"floor"`
+	Founders    map[ident.BrokerID]ident.UUID `json:"founders,omitempty"`
+
+	found bool // there was a file
 }
 
 // sameVote compares what an election is about.
@@ -45,7 +53,9 @@ func readElectionState(fsys vfs.FS, dir string) (electionState, error) {
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return s, fmt.Errorf("%s: %w", vfs.Join(dir, quorumStateFile), err)
 	}
-	if s.LeaderEpoch < 0 || s.VotedID < ident.NoBroker || s.DataVersion < 0 || s.DataVersion > 1 {
+	s.found = true
+	if s.LeaderEpoch < 0 || s.VotedID < ident.NoBroker || s.DataVersion < 0 || s.DataVersion > 1 ||
+		s.Standing < standingMember || s.Standing > standingCatchingUp {
 		return s, fmt.Errorf("%s holds leader epoch %d, vote %d, version %d: not a state that this version can read",
 			vfs.Join(dir, quorumStateFile), s.LeaderEpoch, s.VotedID, s.DataVersion)
 	}

@@ -38,6 +38,12 @@ type Replica struct {
 	snapshotTime  time.Time // when it was made
 	snapshotting  bool
 	failed        error
+	candidacy     candidacy
+
+	ticks     int
+	strangers map[ident.BrokerID]stranger   // nodes that are no voters and reported to this one
+	added     map[ident.BrokerID]ident.UUID // voters added in this leader epoch: only this incarnation's acknowledgements count
+	addedIn   uint64                        // the epoch
 }
 
 // proposal waits for its entry to be committed and applied.
@@ -67,6 +73,9 @@ func OpenReplica(ctx context.Context, cfg Config, sm StateMachine, now time.Time
 		MaxSizePerMsg: maxMessageBytes, MaxInflightMsgs: maxInflightMessages, MaxUncommittedEntriesSize: uint64(cfg.MaxUncommittedBytes),
 		CheckQuorum: true, PreVote: true, DisableProposalForwarding: true, StepDownOnRemoval: true, Logger: raftLogger{cfg.Logger},
 	})
+	if err == nil {
+		err = r.initStanding()
+	}
 	if err != nil {
 		return nil, errors.Join(err, r.log.close())
 	}
@@ -89,7 +98,12 @@ func (r *Replica) restore() error {
 }
 
 // CampaignAtOnce stands for election without waiting for the election timeout: right for a lone voter, and harmless for others.
-func (r *Replica) CampaignAtOnce() error { return r.guard(r.raft.Campaign) }
+func (r *Replica) CampaignAtOnce() error {
+	if !r.IsMember() {
+		return r.failed
+	}
+	return r.guard(r.raft.Campaign)
+}
 
 // ForgetLeader makes a follower one without a leader, which may vote for another at once. A message from the leader makes it follow again.
 func (r *Replica) ForgetLeader() error { return r.guard(r.raft.ForgetLeader) }
@@ -102,6 +116,11 @@ func (r *Replica) IsOnlyVoter() bool {
 
 // Tick tells that a heartbeat interval has passed.
 func (r *Replica) Tick() error {
+	r.ticks++
+	r.introduce()
+	if r.failed == nil && !r.IsMember() {
+		return r.tickCandidacy()
+	}
 	return r.guard(func() error { r.raft.Tick(); return nil })
 }
 
@@ -116,6 +135,12 @@ func (r *Replica) Step(m *raftpb.Message) error {
 		if err := checkSnapshot(m.GetSnapshot()); err != nil {
 			return fmt.Errorf("message from node %d: %w", nodeID(m.GetFrom()), err)
 		}
+	}
+	if ok, err := r.stepStatement(m); ok {
+		return err
+	}
+	if !r.mayTake(m) || !r.fromCurrent(m) {
+		return nil
 	}
 	if m.GetType() == raftpb.MsgProp {
 		return fmt.Errorf("message from node %d: proposals are not forwarded", nodeID(m.GetFrom()))
@@ -200,7 +225,20 @@ func (r *Replica) ChangeVoters(now time.Time, leaderEpoch int32, add *Voter, rem
 	current := r.log.voters.latest()
 	next := current.without(remove)
 	if add != nil {
-		next = current.with(*add)
+		added := *add
+		if known, ok := current.find(add.ID); ok {
+			if !known.DirectoryID.IsZero() && known.DirectoryID != add.DirectoryID {
+				fail(ErrDuplicateVoter)
+				return
+			}
+			added.Incarnation = known.Incarnation
+		} else if s, ok := r.strangers[add.ID]; ok && r.ticks-s.tick <= strangerTicks {
+			added.Incarnation = s.Incarnation
+		} else {
+			fail(ErrVoterSilent)
+			return
+		}
+		next = current.with(added)
 	}
 	if len(next) == 0 {
 		fail(errors.New("the last voter can't be removed"))
@@ -251,15 +289,15 @@ func (r *Replica) Resign(leaderEpoch int32) error {
 	})
 }
 
-// guard runs a call into the raft core. A panic there means that what the core relies on does not hold (a voter whose disk was wiped has acknowledged
-// entries it no longer has); the replica fails, the process goes on.
+// guard runs a call into the raft core. A panic there means that what the core relies on does not hold (a voter whose disk was put back to an
+// earlier state has acknowledged entries it no longer has); the replica fails, the process goes on.
 func (r *Replica) guard(call func() error) (err error) {
 	if r.failed != nil {
 		return r.failed
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			err = r.fail(fmt.Errorf("the raft core stopped: %v; if this node's metadata directory was emptied or restored from a copy, remove the node from the quorum and add it again", p))
+			err = r.fail(fmt.Errorf("the raft core stopped: %v; if this node's metadata directory was restored from an older copy, empty it: the node then catches up; or remove the node from the quorum and add it again", p))
 		}
 	}()
 	return call()

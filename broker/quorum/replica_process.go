@@ -18,6 +18,7 @@ import (
 // Process acts on everything that has happened since the last call: it writes the log and the vote, sends messages, applies what is committed
 // and answers proposals. After an error the replica has failed: nothing may be acknowledged that might not be on the disk.
 func (r *Replica) Process(now time.Time) error {
+	r.inquireIfDue()
 	for r.failed == nil && r.raft.HasReady() {
 		if err := r.guard(func() error { return r.processOne(now) }); err != nil {
 			return r.fail(err)
@@ -132,6 +133,8 @@ func (r *Replica) sendAll(messages []*raftpb.Message, leaderChange batch.Batch) 
 			m = &raftpb.Message{
 				Type: m.Type, To: m.To, From: m.From, Term: m.Term, LogTerm: m.LogTerm, Index: m.Index, Commit: m.Commit, Entries: completed,
 			}
+		case m.GetType() == raftpb.MsgAppResp:
+			m.Context = r.log.state.Incarnation[:]
 		}
 		out = append(out, m)
 	}
@@ -166,7 +169,8 @@ func (r *Replica) saveVote(hs *raftpb.HardState) error {
 	if raft.IsEmptyHardState(hs) {
 		return nil
 	}
-	state := electionState{LeaderID: ident.NoBroker, LeaderEpoch: int32(hs.GetTerm()), VotedID: nodeID(hs.GetVote())}
+	state := r.log.state
+	state.LeaderID, state.LeaderEpoch, state.VotedID = ident.NoBroker, int32(hs.GetTerm()), nodeID(hs.GetVote())
 	if state.sameVote(r.log.state) {
 		return nil
 	}
@@ -187,7 +191,7 @@ func (r *Replica) installSnapshot(s *raftpb.Snapshot, now time.Time) error {
 	r.log.applied, r.appliedAt = meta.entries, meta.lastTimestamp
 	r.snapshotFrom, r.bytesSince, r.snapshotTime = meta.id.EndOffset, 0, now
 	r.log.log.SetHighWatermark(meta.id.EndOffset)
-	return nil
+	return r.caughtUp(uint64(meta.id.LeaderEpoch))
 }
 
 // apply hands one committed entry to the state machine and answers the proposal it came from.
@@ -216,6 +220,7 @@ func (r *Replica) apply(e *raftpb.Entry) error {
 		if err := r.log.saveState(r.log.state, r.log.applied); err != nil {
 			return err
 		}
+		r.noteAdded(e)
 		r.raft.ApplyConfChange(&change)
 		r.cfg.Logger.Info("the voters of the metadata quorum changed", "voters", fmt.Sprint(ids(r.log.voters.at(e.GetIndex()).voters)), "offset", b.BaseOffset())
 	case !b.IsControl():
@@ -230,7 +235,7 @@ func (r *Replica) apply(e *raftpb.Entry) error {
 		r.maybeActivate(e.GetTerm())
 	}
 	r.resolve(e, b.BaseOffset())
-	return nil
+	return r.caughtUp(e.GetTerm())
 }
 
 // resolve answers the proposal whose entry was applied. Entries that others proposed have no proposal here.

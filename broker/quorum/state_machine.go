@@ -44,5 +44,11 @@ var ErrOverloaded = errors.New("too many uncommitted records in the metadata log
 // ErrClosed is the answer of a node that has stopped.
 var ErrClosed = errors.New("the metadata quorum's node is closed")
 
+// ErrVoterSilent is the answer to adding a voter that the leader hasn't heard of lately: a quorum that counts one which isn't there could stop.
+var ErrVoterSilent = errors.New("the new voter does not report to the leader of the metadata quorum: start it first, with this quorum in its configuration")
+
+// ErrDuplicateVoter is the answer to adding a voter whose id another directory has.
+var ErrDuplicateVoter = errors.New("a voter of this id is there already, with another directory id: remove it first")
+
 // ErrVoterChangePending is the answer to a change of voters before the one in progress is committed.
 var ErrVoterChangePending = errors.New("another change of the voters is in progress")

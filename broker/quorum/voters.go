@@ -116,6 +116,9 @@ func votersRecord(voters []Voter) *record.VotersRecord {
 			out.Endpoints = append(out.Endpoints, record.VotersRecordEndpoint{Name: e.Name, Host: e.Host, Port: e.Port})
 		}
 		out.KRaftVersionFeature.MaxSupportedVersion = kraftVersionDynamic
+		if !v.Incarnation.IsZero() {
+			out.UnknownTags = []record.UnknownTag{{Tag: incarnationTag, Data: v.Incarnation[:]}}
+		}
 		r.Voters = append(r.Voters, out)
 	}
 	return r
@@ -132,10 +135,18 @@ func parseVoters(value []byte) ([]Voter, error) {
 		for _, e := range in.Endpoints {
 			v.Endpoints = append(v.Endpoints, Endpoint{Name: e.Name, Host: e.Host, Port: e.Port})
 		}
+		for _, tag := range in.UnknownTags {
+			if tag.Tag == incarnationTag && len(tag.Data) == len(v.Incarnation) {
+				copy(v.Incarnation[:], tag.Data)
+			}
+		}
 		voters = append(voters, v)
 	}
 	return voters, nil
 }
+
+// incarnationTag is the tagged field of a voter in a voters record that holds its incarnation. It is kgo's own; Apache Kafka skips it.
+const incarnationTag = 27496
 
 // kraftVersionDynamic is the kraft.version from which voters are kept in the log (KIP-853).
 const kraftVersionDynamic = 1

@@ -33,6 +33,7 @@ type node struct {
 	// Across crashes, for the invariants.
 	highWatermark int64 // of this life
 	maxEpoch      int32
+	emptied       bool // since it last was a member
 }
 
 func newNode(s *sim, index int) *node {
@@ -154,6 +155,14 @@ func (n *node) losePower() error {
 		return n.process()
 	})
 	return nil
+}
+
+// counted reports whether the node has been a member since it lost its disk, or has never lost it.
+func (n *node) counted() bool {
+	if n.replica != nil && n.replica.IsMember() {
+		n.emptied = false
+	}
+	return !n.emptied
 }
 
 // abandon closes what the dead process left open, on a disk that nobody will look at again.

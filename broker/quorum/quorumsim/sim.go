@@ -19,6 +19,7 @@ import (
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/quorum"
+	"github.com/kgo-project/kgo/broker/vfs"
 )
 
 // Options say how much goes wrong. Start from DefaultOptions.
@@ -41,6 +44,7 @@ type Options struct {
 	CrashEvery       time.Duration // on average, a node loses power, at the next write or a few writes later
 	UnsyncedPercent  int           // of unsynced writes survive a crash
 	ProposeEvery     time.Duration // on average
+	DisksLostEvery   time.Duration // on average, a node dies and comes back with an empty disk, a minority at a time; 0: never
 	ResignEvery      time.Duration // on average, a leader resigns
 	ChangeVoters     time.Duration // on average, add or remove a voter; 0: never
 	SnapshotBytes    int64         // how much log makes a snapshot
@@ -58,8 +62,9 @@ func DefaultOptions() Options {
 
 // Report says what a run did, so that a test can tell that it was not idle.
 type Report struct {
-	Events, Acked, Elections, Crashes, Restores, VoterChanges int
-	Hash                                                      uint64 // of all events: equal seeds have equal hashes
+	Events, Acked, Elections, Crashes, DisksLost, Restores, VoterChanges int
+
+	Hash uint64 // of all events: equal seeds have equal hashes
 }
 
 const (
@@ -103,6 +108,7 @@ type sim struct {
 	nodes   []*node
 	cut     map[[2]int]bool // node indexes, smaller first
 	calm    bool            // nothing goes wrong any more
+	steady  bool            // no voter is added or removed
 	next    int             // number of the next proposal
 	found   error           // what a callback found
 	history *history
@@ -183,6 +189,7 @@ func (s *sim) run() error {
 	s.every(s.opts.ProposeEvery, s.propose)
 	s.every(s.opts.CutEvery, s.cutOrHeal)
 	s.every(s.opts.CrashEvery, s.crash)
+	s.every(s.opts.DisksLostEvery, s.loseDisk)
 	s.every(s.opts.ResignEvery, s.resign)
 	s.every(s.opts.ChangeVoters, s.changeVoters)
 	for s.report.Events < s.opts.Events {
@@ -253,10 +260,19 @@ func (s *sim) describe() string {
 	for _, n := range s.nodes {
 		if n.replica != nil {
 			st := n.replica.State()
-			fmt.Fprintf(&text, "node %d: leader %d of epoch %d, log to %d, high watermark %d, applied to %d; ", n.id, st.Leader, st.LeaderEpoch, st.LogEndOffset, st.HighWatermark, n.applied)
+			fmt.Fprintf(&text, "node %d (member: %v, voters %v): leader %d of epoch %d, log to %d, high watermark %d, applied to %d; ", n.id, n.replica.IsMember(), voterIDs(st.Voters),
+				st.Leader, st.LeaderEpoch, st.LogEndOffset, st.HighWatermark, n.applied)
 		}
 	}
 	return text.String()
+}
+
+func voterIDs(voters []quorum.Voter) []ident.BrokerID {
+	var ids []ident.BrokerID
+	for _, v := range voters {
+		ids = append(ids, v.ID)
+	}
+	return ids
 }
 
 // leader is a node that believes it leads; several may.
@@ -315,6 +331,57 @@ func (s *sim) crash() error {
 	return nil
 }
 
+// loseDisk empties a node's disk, if with it no more than a minority has an empty disk or hasn't caught up since.
+func (s *sim) loseDisk() error {
+	n := s.nodes[s.rnd.IntN(len(s.nodes))]
+	emptied := 1
+	for _, other := range s.nodes {
+		if other != n && !other.counted() {
+			emptied++
+		}
+	}
+	if emptied > (s.opts.Voters-1)/2 || !s.settled(n) {
+		return nil
+	}
+	s.trace("disk lost on %d", n.id)
+	s.report.DisksLost++
+	if n.replica == nil {
+		n.disk, n.emptied, n.maxEpoch = vfs.NewMem(), true, 0
+		return nil
+	}
+	n.survivor = vfs.NewMem()
+	n.emptied, n.maxEpoch = true, 0
+	return n.losePower()
+}
+
+// settled makes sure that the loss of a disk is not one more than what a change of voters leaves room for: raft acts on a committed change only, so that
+// in the middle of a removal the quorum needs everybody but the removed. From the first call on no change begins until the disk's node is
+// counted again; the loss comes when all voters know the same voters and have all that is committed.
+func (s *sim) settled(n *node) bool {
+	if s.opts.ChangeVoters == 0 {
+		return true
+	}
+	if !s.steady {
+		s.steady = true
+		return false
+	}
+	var voters []ident.BrokerID
+	for _, other := range s.nodes {
+		if !other.voterNow() {
+			continue
+		}
+		if other.replica == nil || other.applied < s.history.end() {
+			return false
+		}
+		if known := voterIDs(other.replica.State().Voters); voters == nil {
+			voters = known
+		} else if !slices.Equal(voters, known) {
+			return false
+		}
+	}
+	return slices.Contains(voters, n.id) && n.replica != nil
+}
+
 func (s *sim) cutOrHeal() error {
 	if s.rnd.IntN(3) == 0 {
 		clear(s.cut)
@@ -330,6 +397,12 @@ func (s *sim) cutOrHeal() error {
 }
 
 func (s *sim) changeVoters() error {
+	if s.steady { // until a disk was lost and its node is counted again; now and then it goes on without
+		lost := slices.ContainsFunc(s.nodes, func(n *node) bool { return n.voterNow() && !n.counted() })
+		if s.steady = lost || s.rnd.IntN(20) > 0; s.steady {
+			return nil
+		}
+	}
 	n := s.leader()
 	if n == nil {
 		return nil

@@ -26,6 +26,9 @@ func optionsFor(seed uint64) Options {
 	case 4:
 		opts.Voters, opts.LossPercent, opts.DuplicatePercent, opts.UnsyncedPercent = 5, 15, 15, 90
 	}
+	if seed%2 == 0 {
+		opts.DisksLostEvery = 4 * time.Second
+	}
 	return opts
 }
 
@@ -53,11 +56,12 @@ func TestSeeds(t *testing.T) {
 		total.Acked += report.Acked
 		total.Elections += report.Elections
 		total.Crashes += report.Crashes
+		total.DisksLost += report.DisksLost
 		total.Restores += report.Restores
 		total.VoterChanges += report.VoterChanges
 	}
 	t.Logf("%+v", total)
-	if total.Acked < 10*runs || total.Elections < runs || total.Crashes < runs || total.Restores == 0 || total.VoterChanges == 0 {
+	if total.Acked < 10*runs || total.Elections < runs || total.Crashes < runs || total.DisksLost == 0 || total.Restores == 0 || total.VoterChanges == 0 {
 		t.Errorf("too little happened: %+v", total)
 	}
 }
