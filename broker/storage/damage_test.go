@@ -127,7 +127,7 @@ func (d *damageFixture) expectWhole(fsys vfs.FS, clean bool) error {
 	for _, s := range l.Segments() {
 		largest, err := s.LargestTimestamp()
 		if err != nil || largest != d.largest[s.BaseOffset()] {
-			return fmt.Errorf("largest timestamp of segment %d: %d, error %v, want %d", s.BaseOffset(), largest, err, d.largest[s.BaseOffset()])
+			return fmt.Errorf("largest timestamp of segment %d: %d, error %w, want %d", s.BaseOffset(), largest, err, d.largest[s.BaseOffset()])
 		}
 		s.Release()
 	}

@@ -56,8 +56,11 @@ func (s *Segment) checkOffsetEntry(e indexEntry, offset int64) error {
 func validateEntry(entry []byte) error {
 	b, _, err := batch.Next(entry)
 	if errors.Is(err, batch.ErrLegacy) {
-		_, err = legacyMark(entry, true)
-		return err
+		e, _, err := batch.NextLegacy(entry)
+		if err != nil {
+			return err
+		}
+		return e.Validate()
 	}
 	if err != nil {
 		return err
@@ -175,7 +178,7 @@ func (s *Segment) eachMark(from int64, each func(position int64, m batchMark)) e
 		}
 		var m batchMark
 		if err == nil {
-			m, _, err = markOf(entry, false)
+			m, _, err = markOf(entry)
 		}
 		if err == nil && (m.lastOffset < next || !canHold(s.baseOffset, m.lastOffset)) {
 			err = errDisorder

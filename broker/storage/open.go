@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"slices"
 
 	"github.com/kgo-project/kgo/broker/batch"
@@ -257,7 +258,7 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 	end := int64(0)
 	if firstUnsafe == len(all) && len(all) > 0 {
 		var err error
-		if end, err = all[len(all)-1].readNextOffset(l.cfg.Load().IndexIntervalBytes, l.compareEpoch); err != nil {
+		if end, err = l.readNextOffset(all[len(all)-1], opts.RecoveryPoint); err != nil {
 			if _, ok := errors.AsType[*CorruptionError](err); !ok {
 				return err
 			}
@@ -278,7 +279,7 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		whole, err := l.recoverSegmentLocked(all[i], i)
+		whole, err := l.recoverSegmentLocked(opts, all[i], i)
 		if err != nil {
 			return err
 		}
@@ -391,50 +392,48 @@ func (l *Log) checkIndexFiles(all []*Segment, names []string) error {
 }
 
 // readNextOffset finds the end of a segment that was closed properly, from its last index entry on, and fills in what an active segment knows.
-// The entry and the batches after it are checked, and that there are no more of them than the index leaves out; each gets those batches.
-func (s *Segment) readNextOffset(intervalBytes int, each func(b batch.Batch)) (int64, error) {
-	if err := s.offsetIndex.load(); err != nil {
-		if errors.Is(err, errIndexDamaged) {
-			return 0, &CorruptionError{Path: s.path(indexSuffix), BaseOffset: -1, Err: err}
+// The entry and the batches after it are checked, and that there are no more of them than the index leaves out. recoveryPoint is where the
+// log ended, -1 if that isn't known.
+func (l *Log) readNextOffset(s *Segment, recoveryPoint int64) (int64, error) {
+	for _, x := range []*index{s.offsetIndex, s.timeIndex} {
+		if err := x.load(); err != nil {
+			return 0, s.corruptIndex(x.suffix, err)
 		}
-		return 0, err
 	}
-	if err := s.timeIndex.load(); err != nil {
-		if errors.Is(err, errIndexDamaged) {
-			return 0, &CorruptionError{Path: s.path(timeIndexSuffix), BaseOffset: -1, Err: err}
-		}
-		return 0, err
-	}
-	from := int64(0)
-	if e, ok := s.offsetIndex.lastEntry(); ok {
-		if err := s.checkOffsetEntry(e, s.baseOffset+e.key); err != nil {
-			if errors.Is(err, errIndexDamaged) {
-				return 0, &CorruptionError{Path: s.path(indexSuffix), BaseOffset: -1, Err: err}
-			}
-			return 0, err
-		}
-		from = int64(e.value)
+	last, _ := s.offsetIndex.lastEntry()
+	from, says, err := s.checkedEntryBefore(last)
+	if err != nil {
+		return 0, s.corruptIndex(indexSuffix, err)
 	}
 	if err := s.readRollingTimestamp(); err != nil {
 		return 0, err
 	}
+	check := headerCheck{log: l, seg: s, endOffset: recoveryPoint, recoveryPoint: recoveryPoint, epochsUpTo: math.MaxInt64, indexLast: says}
+	if _, err := check.run(from, s.size.Load()); err != nil {
+		return 0, err
+	}
+	interval := l.cfg.Load().IndexIntervalBytes
 	s.nextOffset, s.bytesSinceIndexEntry = s.baseOffset, 0
 	r := newEntryReader(s, from)
 	for {
 		entry, position, err := r.next()
 		if err == io.EOF { //nolint:errorlint // next returns it as it is
+			s.checked.from.Store(from)
 			return s.nextOffset, nil
 		}
 		var m batchMark
 		var b batch.Batch
 		if err == nil {
-			m, b, err = s.inspect(entry, true)
+			m, b, err = s.inspect(entry)
 		}
-		if err == nil && position > from && s.bytesSinceIndexEntry > intervalBytes {
-			err = errIndexDamaged // it should have an entry for this batch
+		if position == int64(last.value) {
+			s.bytesSinceIndexEntry = 0
+		}
+		if err == nil && position > from && s.bytesSinceIndexEntry > interval {
+			return 0, s.corruptIndex(indexSuffix, fmt.Errorf("it lacks an entry for position %d: %w", position, errIndexDamaged))
 		}
 		if err != nil {
-			if isDamage(err) || errors.Is(err, errIndexDamaged) {
+			if isDamage(err) {
 				return 0, &CorruptionError{Path: s.path(logSuffix), Position: position, BaseOffset: s.nextOffset, Err: err}
 			}
 			return 0, err
@@ -442,9 +441,33 @@ func (s *Segment) readNextOffset(intervalBytes int, each func(b batch.Batch)) (i
 		s.nextOffset = m.lastOffset + 1
 		s.bytesSinceIndexEntry += m.size
 		if b != nil {
-			each(b)
+			l.compareEpoch(b)
 		}
 	}
+}
+
+// checkedEntryBefore checks the last entry of the offset index and finds the one before it: where it points to, and at which offset that batch ends; -1
+// and the segment's begin if there is none.
+func (s *Segment) checkedEntryBefore(last indexEntry) (from, says int64, err error) {
+	if s.offsetIndex.entries() == 0 {
+		return 0, -1, nil
+	}
+	if err := s.checkOffsetEntry(last, s.baseOffset+last.key); err != nil {
+		return 0, -1, err
+	}
+	e, ok, err := s.offsetIndex.floor(last.key - 1)
+	if err != nil || !ok {
+		return 0, -1, err
+	}
+	return int64(e.value), s.baseOffset + e.key, s.checkOffsetEntry(e, s.baseOffset+e.key)
+}
+
+// corruptIndex makes damage of an index the segment's: recovery will build it anew.
+func (s *Segment) corruptIndex(suffix string, err error) error {
+	if errors.Is(err, errIndexDamaged) {
+		return &CorruptionError{Path: s.path(suffix), BaseOffset: -1, Err: err}
+	}
+	return err
 }
 
 // readRollingTimestamp reads the largest timestamp of the first batch.

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -51,7 +52,15 @@ func (l *Log) tryRead(offset int64, maxBytes int, upTo int64, minOneBatch bool) 
 			return nil, nil //nolint:nilnil // retention, truncation or compaction took it out of the list after we loaded that
 		}
 		last := i+1 == len(all) || all[i+1].baseOffset > upTo
-		r, err := seg.read(offset, maxBytes, upTo, last, minOneBatch)
+		next := int64(-1)
+		if i+1 < len(all) {
+			next = all[i+1].baseOffset
+		}
+		limit, err := l.checkForRead(seg, offset, maxBytes, next)
+		var r *Records
+		if err == nil || limit > 0 {
+			r, err = seg.read(offset, maxBytes, upTo, last, minOneBatch, limit, err)
+		}
 		if err != nil {
 			seg.Release()
 			return nil, fmt.Errorf("read %s: %w", l.tp, err)
@@ -65,20 +74,26 @@ func (l *Log) tryRead(offset int64, maxBytes int, upTo int64, minOneBatch bool) 
 }
 
 // read returns the range of s from offset on, which keeps the caller's hold on s; nil, nil if s ends before offset. If bounded, upTo lies
-// in s and cuts the range; else all of s may be read.
-func (s *Segment) read(offset int64, maxBytes int, upTo int64, bounded, minOneBatch bool) (*Records, error) {
+// in s and cuts the range; else all of s may be read. At limit begins damage: what lies before it is read.
+func (s *Segment) read(offset int64, maxBytes int, upTo int64, bounded, minOneBatch bool, limit int64, damage error) (*Records, error) {
 	from, err := s.locate(offset)
+	if damage != nil && (err != nil || from.position >= limit) {
+		return nil, damage
+	}
 	if err != nil {
 		return nil, err
 	}
 	end := s.size.Load()
 	if bounded {
 		to, err := s.locate(upTo)
-		if err != nil {
+		switch _, corrupt := errors.AsType[*CorruptionError](err); {
+		case err == nil:
+			end = to.position
+		case !corrupt || damage == nil:
 			return nil, err
 		}
-		end = to.position
 	}
+	end = min(end, limit)
 	if from.size == 0 && !bounded {
 		return nil, nil //nolint:nilnil // the caller goes on to the next segment
 	}

@@ -21,7 +21,7 @@ func isDamage(err error) bool {
 
 // recoverSegmentLocked checks a segment from its beginning: every batch's checksum, and that offsets rise. It builds the indexes anew,
 // adds to the producer state and the leader epochs, and cuts off the file at the first batch that is not whole. whole is false if it cut.
-func (l *Log) recoverSegmentLocked(seg *Segment, ordinal int) (whole bool, err error) {
+func (l *Log) recoverSegmentLocked(opts *LogOptions, seg *Segment, ordinal int) (whole bool, err error) {
 	l.mu.AssertHeld()
 	if ordinal > 0 {
 		l.mu.producers.mapEndOffset = seg.baseOffset
@@ -29,8 +29,23 @@ func (l *Log) recoverSegmentLocked(seg *Segment, ordinal int) (whole bool, err e
 			return false, err
 		}
 	}
-	cfg := l.cfg.Load()
-	valid, damage, err := seg.reindex(cfg.IndexIntervalBytes, true, func(b batch.Batch) error {
+	check := headerCheck{log: l, seg: seg, endOffset: -1, recoveryPoint: opts.RecoveryPoint, epochsUpTo: opts.RecoveryPoint, indexLast: -1}
+	switch all := l.opened(); {
+	case ordinal+1 < len(all):
+		check.endOffset = all[ordinal+1].baseOffset
+	case opts.CleanShutdown:
+		check.endOffset = opts.RecoveryPoint
+	}
+	good, err := check.run(0, seg.size.Load())
+	if damage, ok := errors.AsType[*CorruptionError](err); ok {
+		whole, err = false, l.cutSegment(seg, good, damage.Err)
+	} else {
+		whole = true
+	}
+	if err != nil {
+		return false, err
+	}
+	valid, damage, err := seg.reindex(l.cfg.Load().IndexIntervalBytes, func(b batch.Batch) error {
 		if e := b.PartitionLeaderEpoch(); e > l.LatestEpoch() {
 			if err := l.epochs.assign(e, b.BaseOffset()); err != nil {
 				return err
@@ -43,26 +58,32 @@ func (l *Log) recoverSegmentLocked(seg *Segment, ordinal int) (whole bool, err e
 		}
 		return l.noteProducerLocked(seg, b, marker)
 	})
+	if err == nil && damage != nil {
+		whole, err = false, l.cutSegment(seg, valid, damage)
+	}
 	if err != nil {
 		return false, err
 	}
 	seg.dataDirty.Store(true)
 	seg.indexDirty.Store(true)
-	if damage == nil {
-		return true, seg.seal()
-	}
+	seg.checked.from.Store(0)
+	return whole, seg.seal()
+}
+
+// cutSegment cuts off what is not whole.
+func (l *Log) cutSegment(seg *Segment, position int64, reason error) error {
 	l.logger.Warn("the segment is cut at its first batch that is not whole", "topic", l.tp.Topic, "partition", l.tp.Partition,
-		"segment", seg.Path(), "position", valid, "lost_bytes", seg.size.Load()-valid, "offset", seg.nextOffset, "reason", damage)
-	if err := seg.file.Truncate(valid); err != nil {
-		return false, err
+		"segment", seg.Path(), "position", position, "lost_bytes", seg.size.Load()-position, "reason", reason)
+	if err := seg.file.Truncate(position); err != nil {
+		return err
 	}
-	seg.size.Store(valid)
-	return false, seg.seal()
+	seg.size.Store(position)
+	return nil
 }
 
 // reindex walks through the segment and builds its indexes. It returns where the valid part ends, and the damage that ends it.
-// With check, checksums are verified. each sees the batches of format v2 in order.
-func (s *Segment) reindex(intervalBytes int, check bool, each func(b batch.Batch) error) (valid int64, damage, err error) {
+// Checksums are not verified. each sees the batches of format v2 in order.
+func (s *Segment) reindex(intervalBytes int, each func(b batch.Batch) error) (valid int64, damage, err error) {
 	if err := errors.Join(s.offsetIndex.create(), s.timeIndex.create(), s.txns.reset()); err != nil {
 		return 0, nil, err
 	}
@@ -77,7 +98,7 @@ func (s *Segment) reindex(intervalBytes int, check bool, each func(b batch.Batch
 		var mark batchMark
 		var b batch.Batch
 		if err == nil {
-			mark, b, err = s.inspect(entry, check)
+			mark, b, err = s.inspect(entry)
 		}
 		if err != nil {
 			if isDamage(err) {
@@ -101,41 +122,28 @@ func (s *Segment) reindex(intervalBytes int, check bool, each func(b batch.Batch
 }
 
 // inspect checks one entry of the segment, a batch or a legacy message set (b is nil then), and whether its offsets follow.
-func (s *Segment) inspect(entry []byte, check bool) (mark batchMark, b batch.Batch, err error) {
-	mark, b, err = markOf(entry, check)
+func (s *Segment) inspect(entry []byte) (mark batchMark, b batch.Batch, err error) {
+	mark, b, err = markOf(entry)
 	if err == nil && (mark.lastOffset < s.nextOffset || !canHold(s.baseOffset, mark.lastOffset) || b != nil && b.BaseOffset() < s.nextOffset) {
 		err = errDisorder
 	}
 	return mark, b, err
 }
 
-// markOf is what a segment notes about an entry, a batch or a legacy message set (b is nil then), whose checksum is verified with check.
-func markOf(entry []byte, check bool) (mark batchMark, b batch.Batch, err error) {
+// markOf is what a segment notes about an entry, a batch or a legacy message set (b is nil then). Its checksum is not looked at.
+func markOf(entry []byte) (mark batchMark, b batch.Batch, err error) {
 	b, _, err = batch.Next(entry)
 	if errors.Is(err, batch.ErrLegacy) {
-		mark, err = legacyMark(entry, check)
-		return mark, nil, err
-	}
-	if err == nil && check {
-		err = b.Validate()
+		e, _, err := batch.NextLegacy(entry)
+		if err != nil {
+			return mark, nil, err
+		}
+		return batchMark{size: len(e), lastOffset: e.Offset(), maxTimestamp: e.Timestamp(), timeIndexBase: e.Offset()}, nil, nil
 	}
 	if err == nil {
 		mark = batchMark{size: len(b), lastOffset: b.LastOffset(), maxTimestamp: b.MaxTimestamp(), timeIndexBase: b.LastOffset()}
 	}
 	return mark, b, err
-}
-
-func legacyMark(entry []byte, check bool) (batchMark, error) {
-	e, _, err := batch.NextLegacy(entry)
-	if err != nil {
-		return batchMark{}, err
-	}
-	if check {
-		if err := e.Validate(); err != nil {
-			return batchMark{}, err
-		}
-	}
-	return batchMark{size: len(e), lastOffset: e.Offset(), maxTimestamp: e.Timestamp(), timeIndexBase: e.Offset()}, nil
 }
 
 // rebuildIndexes builds the offset and time index of a sealed segment from its batches. The transaction index stays.
@@ -144,7 +152,7 @@ func (s *Segment) rebuildIndexes(intervalBytes int) error {
 	if txnErr != nil {
 		return txnErr
 	}
-	if _, _, err := s.reindex(intervalBytes, false, nil); err != nil {
+	if _, _, err := s.reindex(intervalBytes, nil); err != nil {
 		return err
 	}
 	for _, t := range aborted {

@@ -35,6 +35,7 @@ type Segment struct {
 	size atomic.Int64             // bytes that may be read
 	tail atomic.Pointer[tailRing] // nil once sealed
 
+	checked    checkedRanges
 	dataDirty  atomic.Bool // .log has writes that were not synced
 	indexDirty atomic.Bool // so have the indexes; synced when the segment is sealed
 
@@ -108,6 +109,7 @@ func openSegment(fsys vfs.FS, dir string, baseOffset int64, nowMs int64) (*Segme
 		}
 	}
 	s.size.Store(size)
+	s.checked.from.Store(size)
 	return s, nil
 }
 

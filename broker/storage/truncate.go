@@ -103,6 +103,7 @@ func (l *Log) truncateActive(seg *Segment, offset int64) error {
 		return err
 	}
 	seg.size.Store(at.position)
+	seg.checked.cut(at.position)
 	seg.indexDirty.Store(true)
 	last, _ := seg.offsetIndex.lastEntry()
 	seg.bytesSinceIndexEntry = int(at.position - int64(last.value))

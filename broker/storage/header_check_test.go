@@ -1,0 +1,117 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/kgo-project/kgo/broker/batch"
+	"github.com/kgo-project/kgo/broker/vfs"
+)
+
+// expectTruth opens the log in fsys and reads at every batch: what is read is what was written. whole is false if some of it is an error, which has
+// to name the file, or cut off, which it may be after an unclean stop only.
+func (d *damageFixture) expectTruth(fsys vfs.FS, clean bool) (whole bool, err error) {
+	opts := d.opts
+	opts.FS, opts.CleanShutdown = fsys, clean
+	l, err := OpenLog(context.Background(), opts)
+	if err != nil {
+		return false, err
+	}
+	defer func() { l.abandon(); l.trash.close() }()
+	end := l.LogEndOffset()
+	if end > d.end {
+		return false, fmt.Errorf("the log ends at %d, want %d", end, d.end)
+	}
+	whole = end == d.end
+	for _, b := range d.want {
+		if b.BaseOffset() >= end {
+			break
+		}
+		r, err := l.Read(b.BaseOffset(), 1<<20, end, true)
+		var damage *CorruptionError
+		if errors.As(err, &damage) && errors.Is(err, kerr.CorruptMessage) && damage.Path != "" {
+			whole = false
+			continue
+		}
+		if err != nil {
+			return false, fmt.Errorf("read at %d: %w", b.BaseOffset(), err)
+		}
+		raw, err := r.Bytes(nil)
+		r.Release()
+		if err != nil || !bytes.HasPrefix(raw, b) {
+			return false, fmt.Errorf("read at %d: %d bytes are not the batch that was written, error %w", b.BaseOffset(), len(raw), err)
+		}
+		for rest := raw; len(rest) > 0; {
+			var got batch.Batch
+			if got, rest, err = batch.Next(rest); err != nil {
+				return false, fmt.Errorf("read at %d: %w", b.BaseOffset(), err)
+			}
+			if i := d.index(got.BaseOffset()); i < 0 || !bytes.Equal(got, d.want[i]) {
+				return false, fmt.Errorf("read at %d: the batch at %d is not what was written", b.BaseOffset(), got.BaseOffset())
+			}
+		}
+	}
+	return whole, nil
+}
+
+func (d *damageFixture) index(offset int64) int {
+	for i, b := range d.want {
+		if b.BaseOffset() == offset {
+			return i
+		}
+	}
+	return -1
+}
+
+// TestAnyBitOfABatchMayFlip flips every bit of every batch, one at a time. Nothing but what was written is ever read; and what the checksum does not
+// cover is put right, so that not a record is lost.
+func TestAnyBitOfABatchMayFlip(t *testing.T) {
+	const header = 21 // base offset, length, leader epoch, magic, checksum
+	d := newDamageFixture(t)
+	for _, compacted := range []bool{false, true} {
+		d.opts.Config.Compact = compacted
+		lost, tried := 0, 0
+		for _, name := range d.files(t, logSuffix) {
+			path := vfs.Join(d.opts.Dir, name)
+			raw, err := vfs.ReadFile(d.fsys, path, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for position := 0; position < len(raw); {
+				size, _, err := batch.Peek(raw[position:])
+				if err != nil {
+					t.Fatal(err)
+				}
+				for bit := range size * 8 {
+					if bit >= header*8 && bit%67 != 0 {
+						continue // the body is the checksum's
+					}
+					for _, clean := range []bool{true, false} {
+						fsys := d.fsys.CrashClone(100, 0)
+						rewrite(t, fsys, path, func(b []byte) []byte { b[position+bit/8] ^= 1 << (bit % 8); return b })
+						whole, err := d.expectTruth(fsys, clean)
+						if err != nil {
+							t.Errorf("%s, batch at %d, bit %d, clean=%v, compacted=%v: %v", name, position, bit, clean, compacted, err)
+						}
+						if bit < header*8 {
+							tried++
+							if !whole {
+								lost++
+								if !compacted {
+									t.Errorf("%s, batch at %d, bit %d, clean=%v: not whole", name, position, bit, clean)
+								}
+							}
+						}
+					}
+				}
+				position += size
+			}
+		}
+		t.Logf("compacted=%v: %d of %d flips in headers left records that can't be had", compacted, lost, tried)
+	}
+}
