@@ -50,6 +50,6 @@ func connectStandaloneRun(ctx context.Context, o *connectStandaloneOptions) erro
 	if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil {
 		return &exitError{code: 2, err: errors.New("kgo connect-standalone: --log-level " + o.LogLevel + ": give DEBUG, INFO, WARN or ERROR")}
 	}
-	handler := tint.NewTextHandler(o.IO.ErrOut, &tint.Options{Level: level, TimeFormat: "2006-01-02 15:04:05.000", NoColor: !o.IO.Color()})
-	return standalone.Run(ctx, standalone.Options{WorkerFile: o.Worker, Connectors: o.Connectors, Log: slog.New(handler)})
+	handler := tint.NewTextHandler(o.IO.ErrOut, &tint.Options{Level: slog.LevelDebug - 4, TimeFormat: "2006-01-02 15:04:05.000", NoColor: !o.IO.Color()})
+	return standalone.Run(ctx, standalone.Options{WorkerFile: o.Worker, Connectors: o.Connectors, Log: slog.New(handler), Level: level})
 }

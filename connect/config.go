@@ -1,8 +1,10 @@
 package connect
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,9 +49,12 @@ func (c Config) Duration(key string, otherwise time.Duration) time.Duration {
 }
 
 // List reads a list separated by commas.
-func (c Config) List(key string) []string {
+func (c Config) List(key string) []string { return SplitList(c[key]) }
+
+// SplitList splits a list at its commas.
+func SplitList(text string) []string {
 	var out []string
-	for s := range strings.SplitSeq(c[key], ",") {
+	for s := range strings.SplitSeq(text, ",") {
 		if s = strings.TrimSpace(s); s != "" {
 			out = append(out, s)
 		}
@@ -76,7 +81,7 @@ type ConfigDef struct {
 // ConfigKey is one setting, as the REST API shows it.
 type ConfigKey struct {
 	Name       string
-	Type       string // BOOLEAN, STRING, INT, LONG, DOUBLE, LIST, CLASS, PASSWORD
+	Type       string // BOOLEAN, STRING, SHORT, INT, LONG, DOUBLE, LIST, CLASS, PASSWORD
 	Required   bool
 	Default    *string
 	Importance string // HIGH, MEDIUM, LOW
@@ -85,8 +90,10 @@ type ConfigKey struct {
 	Order      int
 	Width      string
 	Display    string
-	Check      func(value string) error
+	Check      func(value string) error // of a value of the right type; see [WholeError]
 	Recommend  []string
+	// Resolve finds the full name of a class; for settings of type CLASS.
+	Resolve func(name string) (full string, ok bool)
 }
 
 // Default makes a pointer to a default value.
@@ -96,37 +103,109 @@ func Default(s string) *string { return new(s) }
 
 // Errors checks one setting against its value in a configuration, in Kafka's words.
 func (k *ConfigKey) Errors(config Config) []string {
-	v, ok := config[k.Name]
+	_, errs := k.Evaluate("", config)
+	return errs
+}
+
+// Evaluate returns a setting's value, as the REST API shows it, and what is wrong with it. The setting's name in the
+// configuration has the prefix before it. The value is nil if there is none or if it is not of the setting's type.
+func (k *ConfigKey) Evaluate(prefix string, config Config) (value *string, errs []string) {
+	name := prefix + k.Name
+	raw, ok := config[name]
 	if !ok {
 		if k.Required {
-			return []string{fmt.Sprintf("Missing required configuration %q which has no default value.", k.Name)}
+			return nil, []string{fmt.Sprintf("Missing required configuration %q which has no default value.", name)}
 		}
-		return nil
+		return k.Default, nil
 	}
-	bad := func(text string) []string {
-		return []string{fmt.Sprintf("Invalid value %s for configuration %s: %s", v, k.Name, text)}
+	shown, bad := k.parse(strings.TrimSpace(raw))
+	if bad != "" {
+		errs = append(errs, fmt.Sprintf("Invalid value %s for configuration %s: %s", strings.TrimSpace(raw), name, bad))
+		if k.Check != nil && k.numeric() {
+			errs = append(errs, fmt.Sprintf("Invalid value null for configuration %s: Value must be non-null", k.Name))
+		}
+		return nil, errs
 	}
-	trimmed := strings.TrimSpace(v)
-	var err error
+	if k.Check == nil {
+		return &shown, nil
+	}
+	if err := k.Check(shown); err != nil {
+		if whole, ok := errors.AsType[WholeError](err); ok {
+			return &shown, []string{string(whole)}
+		}
+		if k.Type == "LIST" {
+			return &shown, []string{fmt.Sprintf("Invalid value [%s] for configuration %s: %s", strings.Join(SplitList(shown), ", "), k.Name, err.Error())}
+		}
+		return &shown, []string{fmt.Sprintf("Invalid value %s for configuration %s: %s", shown, k.Name, err.Error())}
+	}
+	return &shown, nil
+}
+
+func (k *ConfigKey) numeric() bool {
 	switch k.Type {
-	case "INT":
-		_, err = strconv.ParseInt(trimmed, 10, 32)
-	case "LONG":
-		_, err = strconv.ParseInt(trimmed, 10, 64)
-	case "DOUBLE":
-		_, err = strconv.ParseFloat(trimmed, 64)
+	case "SHORT", "INT", "LONG", "DOUBLE":
+		return true
+	}
+	return false
+}
+
+// parse reads a value of the setting's type and writes it as Kafka would; bad is what is wrong with it.
+func (k *ConfigKey) parse(text string) (shown, bad string) {
+	bits := 64
+	switch k.Type {
 	case "BOOLEAN":
-		if !strings.EqualFold(trimmed, "true") && !strings.EqualFold(trimmed, "false") {
-			return bad("Expected value to be either true or false")
+		if !strings.EqualFold(text, "true") && !strings.EqualFold(text, "false") {
+			return "", "Expected value to be either true or false"
 		}
+		return strings.ToLower(text), ""
+	case "DOUBLE":
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return "", "Not a number of type DOUBLE"
+		}
+		return string(AppendFloat(nil, f, 64)), ""
+	case "SHORT":
+		bits = 16
+	case "INT":
+		bits = 32
+	case "LONG":
+	case "LIST":
+		var list []string
+		if text == "" {
+			return "", ""
+		}
+		for s := range strings.SplitSeq(text, ",") {
+			list = append(list, strings.TrimSpace(s))
+		}
+		return strings.Join(list, ","), ""
+	case "CLASS":
+		if k.Resolve == nil {
+			return text, ""
+		}
+		full, ok := k.Resolve(text)
+		if !ok {
+			return "", "Class " + text + " could not be found."
+		}
+		return full, ""
+	default:
+		return text, ""
 	}
+	n, err := strconv.ParseInt(text, 10, bits)
 	if err != nil {
-		return bad("Not a number of type " + k.Type)
+		return "", "Not a number of type " + k.Type
 	}
-	if k.Check != nil {
-		if err := k.Check(v); err != nil {
-			return bad(err.Error())
-		}
+	return strconv.FormatInt(n, 10), ""
+}
+
+// WholeError is the error of a check that is the whole message, without the setting's name and value before it.
+type WholeError string
+
+func (e WholeError) Error() string { return string(e) }
+
+// NonEmpty checks that a string is not empty.
+func NonEmpty(s string) error {
+	if s == "" {
+		return errors.New("String must be non-empty")
 	}
 	return nil
 }
@@ -136,6 +215,16 @@ func AtLeast(least int64) func(string) error {
 	return func(s string) error {
 		if n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64); err == nil && n < least {
 			return fmt.Errorf("Value must be at least %d", least)
+		}
+		return nil
+	}
+}
+
+// ExactlyOneOf checks that a string is one of a few.
+func ExactlyOneOf(values ...string) func(string) error {
+	return func(s string) error {
+		if !slices.Contains(values, s) {
+			return fmt.Errorf("String must be one of: %s", strings.Join(values, ", "))
 		}
 		return nil
 	}

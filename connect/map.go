@@ -16,10 +16,40 @@ type Map struct {
 	keys   []any
 	values []any
 	index  map[any]int
+
+	capacity uint32 // of the HashMap's table; 0: not decided, as of a new HashMap()
+	linked   bool   // walked in the order of insertion
 }
 
-// NewMap returns an empty map.
+// NewMap returns an empty map, as new HashMap() does.
 func NewMap() *Map { return &Map{} }
+
+// NewMapSized returns an empty map, as new HashMap(size) does.
+func NewMapSized(size int) *Map { return &Map{capacity: tableSize(size)} }
+
+// NewLinkedMap returns an empty map that is walked in the order of insertion, as a LinkedHashMap.
+func NewLinkedMap() *Map { return &Map{linked: true} }
+
+// Copied returns a copy made as new HashMap(m) does.
+func (m *Map) Copied() *Map {
+	c := &Map{}
+	if n := len(m.keys); n > 0 {
+		c.capacity = tableSize(int(float32(n)/0.75 + 1))
+	}
+	for k, v := range m.All {
+		c.Set(k, v)
+	}
+	return c
+}
+
+// tableSize is HashMap.tableSizeFor.
+func tableSize(n int) uint32 {
+	capacity := uint32(1)
+	for capacity < uint32(max(n, 0)) && capacity < 1<<30 {
+		capacity *= 2
+	}
+	return capacity
+}
 
 // Len returns the number of entries.
 func (m *Map) Len() int { return len(m.keys) }
@@ -31,6 +61,12 @@ func (m *Map) Set(key, value any) {
 		return
 	}
 	m.keys, m.values = append(m.keys, key), append(m.values, value)
+	if m.capacity == 0 {
+		m.capacity = 16
+	}
+	for float32(len(m.keys)) > float32(m.capacity)*0.75 {
+		m.capacity *= 2
+	}
 	if m.index != nil {
 		m.index[key] = len(m.keys) - 1
 	} else if len(m.keys) > 8 {
@@ -68,20 +104,24 @@ func (m *Map) Delete(key any) {
 
 // Clone returns a copy with the same values.
 func (m *Map) Clone() *Map {
-	return &Map{keys: slices.Clone(m.keys), values: slices.Clone(m.values)}
+	return &Map{keys: slices.Clone(m.keys), values: slices.Clone(m.values), capacity: m.capacity, linked: m.linked}
 }
 
-// All walks the entries in the order of a Java HashMap that was filled one by one.
+// All walks the entries in the order of the Java map that this one stands for.
 func (m *Map) All(yield func(key, value any) bool) {
-	capacity := uint32(16)
-	for uint32(len(m.keys)) > capacity/4*3 {
-		capacity *= 2
+	if m.linked {
+		for i, k := range m.keys {
+			if !yield(k, m.values[i]) {
+				return
+			}
+		}
+		return
 	}
 	order := make([]int, len(m.keys))
 	bucket := make([]uint32, len(m.keys))
 	for i, k := range m.keys {
 		h := uint32(hashCode(k))
-		order[i], bucket[i] = i, (h^h>>16)&(capacity-1)
+		order[i], bucket[i] = i, (h^h>>16)&(m.capacity-1)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return int(bucket[a]) - int(bucket[b]) })
 	for _, i := range order {

@@ -41,6 +41,9 @@ func (r *Record) Clone() *Record {
 	return &c
 }
 
+// FromKafka tells a sink's record from a source's.
+func (r *Record) FromKafka() bool { return r.Origin.Topic != "" }
+
 // Converter turns values into the bytes of a Kafka record and back. It is used by one task, and may cache.
 type Converter interface {
 	FromConnect(topic string, v Value) ([]byte, error)

@@ -1,5 +1,10 @@
 package connect
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Type is the kind of a value.
 type Type int8
 
@@ -23,6 +28,18 @@ var typeNames = [...]string{"int8", "int16", "int32", "int64", "float", "double"
 
 // String returns the name that JSON schemas use.
 func (t Type) String() string { return typeNames[t] }
+
+// Java returns the name of the constant in Java's Schema.Type.
+func (t Type) Java() string {
+	switch t {
+	case Float32:
+		return "FLOAT32"
+	case Float64:
+		return "FLOAT64"
+	default:
+		return strings.ToUpper(t.String())
+	}
+}
 
 // TypeNamed is the inverse of String.
 func TypeNamed(name string) (Type, bool) {
@@ -69,6 +86,28 @@ var (
 	OptionalStringSchema = &Schema{Type: String, Optional: true}
 	OptionalBytesSchema  = &Schema{Type: Bytes, Optional: true}
 )
+
+// Logical returns the schema of a logical type: [DateName], [TimeName] or [TimestampName].
+func Logical(name string, optional bool) *Schema {
+	s := &Schema{Type: Int32, Optional: optional, Name: name, Version: new(int32(1))}
+	if name == TimestampName {
+		s.Type = Int64
+	}
+	return s
+}
+
+// DecimalSchema returns the schema of decimals with a scale.
+func DecimalSchema(scale int32, optional bool) *Schema {
+	return &Schema{Type: Bytes, Optional: optional, Name: DecimalName, Version: new(int32(1)), Params: map[string]string{"scale": strconv.Itoa(int(scale))}}
+}
+
+// String returns the short form that Java's messages have.
+func (s *Schema) String() string {
+	if s.Name != "" {
+		return "Schema{" + s.Name + ":" + s.Type.Java() + "}"
+	}
+	return "Schema{" + s.Type.Java() + "}"
+}
 
 // Field returns the index of a field, -1 if there is none.
 func (s *Schema) Field(name string) int {

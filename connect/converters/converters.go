@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/kgo-project/kgo/connect"
@@ -36,13 +37,19 @@ var classes = []class{
 	{"org.apache.kafka.connect.storage.SimpleHeaderConverter", func(connect.Config, bool) (connect.Converter, error) { return simpleHeader{}, nil }},
 }
 
-// Classes returns the class names of all converters, the header converter last.
-func Classes() []string {
-	names := make([]string, len(classes))
-	for i, c := range classes {
-		names[i] = c.name
+// classNames are those of all converters, in the order of the REST API.
+var classNames = func() []string {
+	var names []string
+	for _, c := range classes {
+		names = append(names, c.name)
 	}
+	slices.Sort(names)
 	return names
+}()
+
+// Classes returns the class names of the converters that keys and values may have.
+func Classes() []string {
+	return slices.DeleteFunc(slices.Clone(classNames), func(name string) bool { return strings.HasSuffix(name, ".SimpleHeaderConverter") })
 }
 
 // Find returns the full class name for a name or an alias such as JsonConverter or Json.
@@ -177,17 +184,19 @@ func (c plainConverter) ToConnect(_ string, data []byte) (connect.Value, error) 
 	return v, nil
 }
 
-// simpleHeader is SimpleHeaderConverter: strings as they are, everything else as text.
-// DEVIATION(kafka): reading does not infer numbers, lists and maps from the text: a header read is a string.
+// simpleHeader is SimpleHeaderConverter: strings as they are, everything else as text, whose type is found again by reading it.
 type simpleHeader struct{}
 
-func (simpleHeader) FromConnect(topic string, v connect.Value) ([]byte, error) {
-	return stringConverter{}.FromConnect(topic, v)
+func (simpleHeader) FromConnect(_ string, v connect.Value) ([]byte, error) {
+	if v.Data == nil {
+		return nil, nil
+	}
+	return connect.AppendLiteral(nil, v.Data), nil
 }
 
 func (simpleHeader) ToConnect(_ string, data []byte) (connect.Value, error) {
 	if data == nil {
 		return connect.Value{}, nil
 	}
-	return connect.Value{Schema: connect.StringSchema, Data: valid(data)}, nil
+	return connect.ParseValue(valid(data)), nil
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/kgo-project/kgo/connect"
+	"github.com/kgo-project/kgo/connect/loggers"
 	"github.com/kgo-project/kgo/connect/worker"
 )
 
@@ -58,7 +59,7 @@ type connector struct {
 
 // New makes a herder; its tasks end with ctx.
 func New(ctx context.Context, w *worker.Worker, plugins []*connect.Plugin, workerID string) *Herder {
-	return &Herder{worker: w, plugins: plugins, workerID: workerID, ctx: ctx, log: w.Log, connectors: make(map[string]*connector)}
+	return &Herder{worker: w, plugins: plugins, workerID: workerID, ctx: ctx, log: w.Loggers.Logger(loggers.Herder), connectors: make(map[string]*connector)}
 }
 
 // Plugins returns the connectors that can be run.

@@ -1,13 +1,15 @@
 package herder
 
 import (
-	"errors"
+	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/converters"
+	"github.com/kgo-project/kgo/connect/transforms"
 )
 
 // Validation is the answer of config/validate: every setting with its definition, its value and what is wrong with it.
@@ -16,70 +18,46 @@ type Validation struct {
 	ErrorCount int
 	Groups     []string
 	Settings   []Setting
+
+	config connect.Config
 }
 
 // Setting is one setting of a validated configuration.
 type Setting struct {
 	Key    connect.ConfigKey
+	NoKey  bool // the setting has no definition, only a value
 	Value  *string
 	Errors []string
 }
 
-func key(name, kind, def, importance, group string, order int, width, display, doc string, check func(string) error) connect.ConfigKey {
-	k := connect.ConfigKey{Name: name, Type: kind, Importance: importance, Group: group, Order: order, Width: width, Display: display, Doc: doc, Check: check}
-	if def != "-" {
-		k.Default = &def
+// add evaluates settings whose names have a prefix; group is theirs if they have none.
+func (v *Validation) add(prefix, group string, keys ...connect.ConfigKey) {
+	for _, k := range keys {
+		s := Setting{Key: k}
+		s.Value, s.Errors = k.Evaluate(prefix, v.config)
+		s.Key.Name = prefix + k.Name
+		if group != "" {
+			s.Key.Group = group
+		}
+		if s.Key.Group != "" && !slices.Contains(v.Groups, s.Key.Group) {
+			v.Groups = append(v.Groups, s.Key.Group)
+		}
+		v.Settings = append(v.Settings, s)
 	}
-	return k
 }
 
-// commonKeys are the settings of every connector.
-func commonKeys(kind connect.Kind, version string) []connect.ConfigKey {
-	name := key("name", "STRING", "-", "HIGH", "Common", 1, "MEDIUM", "Connector name", "The connector's name, unique in the worker.", nil)
-	class := key("connector.class", "STRING", "-", "HIGH", "Common", 2, "LONG", "Connector class", "The connector's class: its full name, or the short one such as FileStreamSink.", nil)
-	name.Required, class.Required = true, true
-	keys := []connect.ConfigKey{
-		name, class,
-		key("connector.plugin.version", "STRING", version, "MEDIUM", "Common", 3, "MEDIUM", "Connector version", "The connector's version.", nil),
-		key("tasks.max", "INT", "1", "HIGH", "Common", 4, "SHORT", "Tasks max", "The most tasks the connector may have.", connect.AtLeast(1)),
-		key("tasks.max.enforce", "BOOLEAN", "true", "LOW", "Common", 5, "SHORT", "Enforce tasks max", "Whether tasks.max is a limit for the connector too.", nil),
-		key("key.converter", "CLASS", "-", "LOW", "Common", 6, "SHORT", "Key converter class", "The converter of keys; the worker's if absent.", checkConverter),
-		key("key.converter.plugin.version", "STRING", "-", "LOW", "Common", 7, "SHORT", "Key converter version", "The key converter's version.", nil),
-		key("value.converter", "CLASS", "-", "LOW", "Common", 8, "SHORT", "Value converter class", "The converter of values; the worker's if absent.", checkConverter),
-		key("value.converter.plugin.version", "STRING", "-", "LOW", "Common", 9, "SHORT", "Value converter version", "The value converter's version.", nil),
-		key("header.converter", "CLASS", "-", "LOW", "Common", 10, "SHORT", "Header converter class", "The converter of headers; the worker's if absent.", checkConverter),
-		key("header.converter.plugin.version", "STRING", "-", "LOW", "Common", 11, "SHORT", "Header converter version", "The header converter's version.", nil),
-		key("transforms", "LIST", "", "LOW", "Transforms", 12, "LONG", "Transforms", "Aliases of the transforms, in the order in which they are applied.", nil),
-		key("predicates", "LIST", "", "LOW", "Predicates", 13, "LONG", "Predicates", "Aliases of the predicates that transforms use.", nil),
-		key("config.action.reload", "STRING", "restart", "LOW", "Common", 14, "MEDIUM", "Reload Action", "What follows when a value from a config provider changes.", connect.OneOf("none", "restart")),
-		key("errors.retry.timeout", "LONG", "0", "MEDIUM", "Error Handling", 1, "MEDIUM", "Retry Timeout for Errors", "How long a failed operation is tried again, in milliseconds; -1 is for ever.", connect.AtLeast(-1)),
-		key("errors.retry.delay.max.ms", "LONG", "60000", "MEDIUM", "Error Handling", 2, "MEDIUM", "Maximum Delay Between Retries for Errors", "The longest wait between two tries, in milliseconds.", connect.AtLeast(1)),
-		key("errors.tolerance", "STRING", "none", "MEDIUM", "Error Handling", 3, "SHORT", "Error Tolerance", "none: a bad record fails the task; all: it is skipped.", connect.OneOf("none", "all")),
-		key("errors.log.enable", "BOOLEAN", "false", "MEDIUM", "Error Handling", 4, "SHORT", "Log Errors", "Whether tolerated errors are logged.", nil),
-		key("errors.log.include.messages", "BOOLEAN", "false", "MEDIUM", "Error Handling", 5, "SHORT", "Log Error Details", "Whether the log tells which record failed.", nil),
+func (v *Validation) setting(name string) *Setting {
+	for i := range v.Settings {
+		if v.Settings[i].Key.Name == name {
+			return &v.Settings[i]
+		}
 	}
-	if kind == connect.Source {
-		return keys
-	}
-	return append(keys,
-		key("topics", "LIST", "", "HIGH", "Common", 4, "LONG", "Topics", "The topics to read, separated by commas.", nil),
-		key("topics.regex", "STRING", "", "HIGH", "Common", 4, "LONG", "Topics regex", "A regular expression for the topics to read, instead of topics.", nil),
-		key("errors.deadletterqueue.topic.name", "STRING", "", "MEDIUM", "Error Handling", 6, "MEDIUM", "Dead Letter Queue Topic Name", "The topic that receives the records that failed.", nil),
-		key("errors.deadletterqueue.topic.replication.factor", "INT", "3", "MEDIUM", "Error Handling", 7, "MEDIUM", "Dead Letter Queue Topic Replication Factor", "The replication factor with which that topic is created.", connect.AtLeast(1)),
-		key("errors.deadletterqueue.context.headers.enable", "BOOLEAN", "false", "MEDIUM", "Error Handling", 8, "MEDIUM", "Enable Error Context Headers", "Whether headers tell where a failed record comes from and why it failed.", nil),
-	)
+	return &Setting{}
 }
 
-func checkConverter(class string) error {
-	if _, ok := converters.Find(class); !ok {
-		return errors.New("Class " + class + " could not be found.")
-	}
-	return nil
-}
-
-// Definitions returns a connector's settings, its own first.
-func Definitions(p *connect.Plugin) []connect.ConfigKey {
-	return append(slices.Clone(p.Config.Keys), commonKeys(p.Kind, p.Version)...)
+func (v *Validation) complain(name, text string) {
+	s := v.setting(name)
+	s.Errors = append(s.Errors, text)
 }
 
 // Validate checks a connector's configuration. The error is for one whose connector is not known.
@@ -92,61 +70,189 @@ func (h *Herder) Validate(config connect.Config) (*Validation, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Validation{Name: class}
-	for _, k := range append(commonKeys(plugin.Kind, plugin.Version), plugin.Config.Keys...) {
-		s := Setting{Key: k, Value: k.Default, Errors: k.Errors(config)}
-		if text, ok := config[k.Name]; ok {
-			s.Value = &text
-		} else if fallback, ok := h.worker.Config[k.Name]; ok && strings.HasSuffix(k.Name, ".converter") {
-			s.Value = &fallback
-		}
-		if k.Group != "" && !slices.Contains(v.Groups, k.Group) {
-			v.Groups = append(v.Groups, k.Group)
-		}
-		v.Settings = append(v.Settings, s)
+	if err := h.checkOverrideValues(config); err != nil {
+		return nil, err
 	}
+	v := &Validation{Name: class, config: config}
+	v.add("", "", h.withWorkersConverters(commonKeys(plugin.Kind, plugin.Version))...)
+	v.pluginVersions(plugin)
+	for _, alias := range config.List("transforms") {
+		v.chainLink("transforms", alias)
+	}
+	for _, alias := range config.List("predicates") {
+		v.chainLink("predicates", alias)
+	}
+	v.add("", "", plugin.Config.Keys...)
+	v.overrides(config, h.worker.OverridePolicy())
+	v.converters()
 	if plugin.Kind == connect.Sink {
 		v.checkTopics(config)
 	}
-	if _, err := h.worker.Transforms(config); err != nil {
-		v.complain("transforms", err.Error())
-	}
-	for _, s := range v.Settings {
-		v.ErrorCount += len(s.Errors)
-	}
+	v.count()
 	if plugin.Validate != nil && v.ErrorCount == 0 {
 		if err := plugin.Validate(config); err != nil {
-			v.complain(plugin.Config.Keys[0].Name, err.Error())
-			v.ErrorCount++
+			v.complain(first(plugin.Config.Keys), err.Error())
 		}
 	}
+	v.count()
+	if v.ErrorCount == 0 {
+		if _, err := transforms.Chain(config); err != nil { // what only a transform itself can tell
+			v.complain("transforms", err.Error())
+		}
+	}
+	v.count()
 	return v, nil
 }
 
-func (v *Validation) complain(name, text string) {
-	for i := range v.Settings {
-		if v.Settings[i].Key.Name == name {
-			v.Settings[i].Errors = append(v.Settings[i].Errors, text)
+func first(keys []connect.ConfigKey) string {
+	if len(keys) == 0 {
+		return "name"
+	}
+	return keys[0].Name
+}
+
+func (v *Validation) count() {
+	v.ErrorCount = 0
+	for _, s := range v.Settings {
+		v.ErrorCount += len(s.Errors)
+	}
+}
+
+// withWorkersConverters makes the worker's converters the defaults.
+func (h *Herder) withWorkersConverters(keys []connect.ConfigKey) []connect.ConfigKey {
+	for i, k := range keys {
+		if !strings.HasSuffix(k.Name, ".converter") {
+			continue
+		}
+		class := h.worker.Config.Or(k.Name, "org.apache.kafka.connect.storage.SimpleHeaderConverter")
+		if full, ok := converters.Find(class); ok {
+			class = full
+		}
+		keys[i].Default = &class
+	}
+	return keys
+}
+
+// pluginVersions fills in the versions of the connector and of its converters: there is one of each.
+func (v *Validation) pluginVersions(plugin *connect.Plugin) {
+	for _, role := range []string{"connector", "key.converter", "value.converter", "header.converter"} {
+		version := connect.Version
+		if role == "connector" {
+			version = plugin.Version
+		} else if s := v.setting(role); s.Value == nil {
+			continue
+		}
+		s := v.setting(role + ".plugin.version")
+		s.Key.Default, s.Key.Recommend = &version, []string{version}
+		if s.Value == nil {
+			s.Value = &version
+		}
+		if role == "connector" && *s.Value != version {
+			text := fmt.Sprintf("Plugin %s not found that matches the version range [%[2]s,%[2]s], available versions: [%[3]s]", plugin.Class, *s.Value, version)
+			v.complain("connector.class", text)
+			s.Errors = append(s.Errors, text)
+		}
+	}
+}
+
+// chainLink adds the settings of one transform or predicate.
+func (v *Validation) chainLink(list, alias string) {
+	prefix := list + "." + alias + "."
+	title, kind, plugins := "Transformation", "Transformation", transforms.Transforms()
+	find := transforms.FindTransform
+	group := "Transforms: " + alias
+	if list == "predicates" {
+		title, kind, plugins, find, group = "Predicate", "Predicate", transforms.Predicates(), transforms.FindPredicate, "Predicates: "+alias
+	}
+	class := key("type", "CLASS", none, "HIGH", "", 0, "LONG", title+" type for "+alias, "The class of the "+strings.ToLower(title)+" '"+alias+"'.", nil)
+	class.Required, class.Resolve = true, resolveClass
+	for _, p := range plugins {
+		class.Recommend = append(class.Recommend, p.Class)
+	}
+	class.Check = func(name string) error {
+		if inner := transforms.Inner(name); len(inner) > 0 {
+			return connect.WholeError("This class is abstract and cannot be created. Did you mean " + strings.Join(inner, ", ") + "?")
+		}
+		if find(name) == nil {
+			return connect.WholeError("Class class " + name + " does not implement the " + kind + " interface")
+		}
+		return nil
+	}
+	version := key("plugin.version", "STRING", none, "HIGH", "", 1, "LONG", title+" version for "+alias, "The version of the "+strings.ToLower(title)+" '"+alias+"'.", nil)
+	v.add(prefix, group, class)
+	s := v.setting(prefix + "type")
+	if s.Value == nil || len(s.Errors) > 0 {
+		v.add(prefix, group, version)
+		return
+	}
+	plugin := find(*s.Value)
+	version.Default, version.Recommend = new(connect.Version), []string{connect.Version}
+	v.add(prefix, group, version)
+	order := 2
+	for _, k := range plugin.Config.Keys {
+		k.Order, k.Width, k.Display = order, "NONE", k.Name
+		v.add(prefix, group, k)
+		order++
+	}
+	if list == "predicates" {
+		return
+	}
+	v.add(prefix, group,
+		key("negate", "BOOLEAN", "false", "MEDIUM", "", order, "NONE", "negate", "Whether the transform is for the records that its predicate is false of.", nil),
+		key("predicate", "STRING", none, "MEDIUM", "", order+1, "NONE", "predicate", "The alias of the predicate that chooses the records to transform.", nil))
+	if _, ok := v.config[prefix+"predicate"]; !ok && v.config[prefix+"negate"] != "" {
+		v.complain(prefix+"type", fmt.Sprintf("Config '%[1]snegate' was provided but there is no config '%[1]spredicate' defining a predicate to be negated.", prefix))
+	}
+}
+
+// converters adds the settings of the connector's own converters.
+func (v *Validation) converters() {
+	for _, role := range []string{"header", "key", "value"} {
+		class, ok := v.config[role+".converter"]
+		if !ok {
+			continue
+		}
+		keys, ok := converters.Definitions(class)
+		if !ok {
+			continue
+		}
+		byName := connect.NewMap() // in the order that Java's HashMap has
+		for _, k := range keys {
+			byName.Set(k.Name, k)
+		}
+		prefix := role + ".converter."
+		for _, k := range byName.All {
+			v.add(prefix, "", k.(connect.ConfigKey))
+			if s := v.setting(prefix + "converter.type"); s.Value == nil && len(s.Errors) > 0 {
+				s.Value, s.Errors = new(role), nil
+			}
 		}
 	}
 }
 
 func (v *Validation) checkTopics(config connect.Config) {
-	topics, regex := len(config.List("topics")) > 0, strings.TrimSpace(config["topics.regex"]) != ""
-	var text string
-	switch {
-	case topics && regex:
-		text = "topics and topics.regex are mutually exclusive options, but both are set."
-	case !topics && !regex:
-		text = "Must configure one of topics or topics.regex"
-	case slices.Contains(config.List("topics"), config["errors.deadletterqueue.topic.name"]):
-		v.complain("topics", "The DLQ topic '"+config["errors.deadletterqueue.topic.name"]+"' may not be included in the list of topics (\"topics="+config["topics"]+"\") consumed by the connector")
-		return
-	default:
+	topics, regex := config.List("topics"), strings.TrimSpace(config["topics.regex"])
+	queue := config["errors.deadletterqueue.topic.name"]
+	if len(v.setting("topics").Errors)+len(v.setting("topics.regex").Errors) > 0 {
 		return
 	}
-	v.complain("topics", text)
-	v.complain("topics.regex", text)
+	both := func(text string) {
+		v.complain("topics", text)
+		v.complain("topics.regex", text)
+	}
+	switch {
+	case len(topics) > 0 && regex != "":
+		both("topics and topics.regex are mutually exclusive options, but both are set.")
+	case len(topics) == 0 && regex == "":
+		both("Must configure one of topics or topics.regex")
+	case queue == "":
+	case slices.Contains(topics, queue):
+		v.complain("topics", fmt.Sprintf("The DLQ topic '%s' may not be included in the list of topics ('topics=[%s]') consumed by the connector", queue, strings.Join(topics, ", ")))
+	case regex != "":
+		if re, err := regexp.Compile("^(?:" + regex + ")$"); err == nil && re.MatchString(queue) {
+			v.complain("topics.regex", fmt.Sprintf("The DLQ topic '%s' may not be matched by the regex for the topics ('topics.regex=%s') consumed by the connector", queue, regex))
+		}
+	}
 }
 
 func (v *Validation) refusal() error {

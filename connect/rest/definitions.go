@@ -29,24 +29,32 @@ type settingValue struct {
 	Visible   bool     `json:"visible"`
 }
 
-func define(k connect.ConfigKey) definition {
-	d := definition{
+func define(k connect.ConfigKey) *definition {
+	d := &definition{
 		Name: k.Name, Type: k.Type, Required: k.Required, Default: k.Default, Importance: k.Importance, Doc: k.Doc,
-		Order: -1, Width: "NONE", Display: k.Name, Dependents: []string{},
+		Order: k.Order, Width: k.Width, Display: k.Display, Dependents: []string{},
 	}
 	if k.Group != "" {
-		d.Group, d.Order, d.Width, d.Display = &k.Group, k.Order, k.Width, k.Display
+		d.Group = &k.Group
+	} else if d.Order == 0 {
+		d.Order = -1
+	}
+	if d.Width == "" {
+		d.Width = "NONE"
+	}
+	if d.Display == "" {
+		d.Display = k.Name
 	}
 	return d
 }
 
 func (s *Server) pluginConfig(r *http.Request) (answer, error) {
-	p, err := s.herder.Find(r.PathValue("class"))
+	keys, err := s.herder.Definitions(r.PathValue("class"))
 	if err != nil {
-		return answer{}, &herder.Error{Status: http.StatusNotFound, Message: "Unknown plugin " + r.PathValue("class") + "."}
+		return answer{}, err
 	}
-	out := []definition{}
-	for _, k := range herder.Definitions(p) {
+	out := []*definition{}
+	for _, k := range keys {
 		out = append(out, define(k))
 	}
 	return ok(out)
@@ -57,12 +65,15 @@ func (s *Server) validate(r *http.Request) (answer, error) {
 	if err := decode(r, &config); err != nil {
 		return answer{}, err
 	}
+	if class, ok := config["connector.class"]; ok && class != r.PathValue("class") {
+		return answer{}, &herder.Error{Status: http.StatusBadRequest, Message: "Included connector type " + class + " does not match request type " + r.PathValue("class")}
+	}
 	v, err := s.herder.Validate(config)
 	if err != nil {
 		return answer{}, err
 	}
 	type setting struct {
-		Definition definition   `json:"definition"`
+		Definition *definition  `json:"definition"`
 		Value      settingValue `json:"value"`
 	}
 	out := struct {
@@ -78,6 +89,10 @@ func (s *Server) validate(r *http.Request) (answer, error) {
 		return list
 	}
 	for _, one := range v.Settings {
+		if one.NoKey {
+			out.Configs = append(out.Configs, setting{nil, settingValue{one.Key.Name, one.Value, []string{}, none(one.Errors), true}})
+			continue
+		}
 		out.Configs = append(out.Configs, setting{define(one.Key), settingValue{one.Key.Name, one.Value, none(one.Key.Recommend), none(one.Errors), true}})
 	}
 	return ok(out)

@@ -19,6 +19,7 @@ import (
 	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/herder"
+	"github.com/kgo-project/kgo/connect/loggers"
 	"github.com/kgo-project/kgo/connect/worker"
 )
 
@@ -69,8 +70,8 @@ type Server struct {
 }
 
 // New makes a server.
-func New(h *herder.Herder, w *worker.Worker, admin *client.Client, log *slog.Logger) *Server {
-	s := &Server{herder: h, worker: w, admin: admin, log: log}
+func New(h *herder.Herder, w *worker.Worker, admin *client.Client) *Server {
+	s := &Server{herder: h, worker: w, admin: admin, log: w.Loggers.Logger(loggers.Rest)}
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10}
 	return s
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/connectors/file"
 	"github.com/kgo-project/kgo/connect/herder"
+	"github.com/kgo-project/kgo/connect/loggers"
 	"github.com/kgo-project/kgo/connect/offsets"
 	"github.com/kgo-project/kgo/connect/worker"
 )
@@ -22,10 +23,8 @@ func newServer(t *testing.T) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.DiscardHandler)
 	w := &worker.Worker{
-		Config: connect.Config{"bootstrap.servers": "127.0.0.1:1", "key.converter": "String", "value.converter": "String", "task.shutdown.graceful.timeout.ms": "50"}, Offsets: store, Log: log,
-		Transforms: func(connect.Config) ([]worker.Step, error) { return nil, nil },
+		Config: connect.Config{"bootstrap.servers": "127.0.0.1:1", "key.converter": "String", "value.converter": "String", "task.shutdown.graceful.timeout.ms": "50"}, Offsets: store, Loggers: loggers.New(slog.DiscardHandler, slog.LevelInfo),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	h := herder.New(ctx, w, file.Plugins(), "127.0.0.1:8083")
@@ -33,7 +32,7 @@ func newServer(t *testing.T) *Server {
 		h.Stop()
 		cancel()
 	})
-	return New(h, w, nil, log)
+	return New(h, w, nil)
 }
 
 func TestAnswersAreThoseOfApache(t *testing.T) {

@@ -3,13 +3,11 @@ package rest
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/kgo-project/kgo/connect"
-	"github.com/kgo-project/kgo/connect/converters"
 	"github.com/kgo-project/kgo/connect/herder"
 	"github.com/kgo-project/kgo/connect/worker"
 )
@@ -57,10 +55,9 @@ func (s *Server) routes() http.Handler {
 	add("GET", "/connector-plugins", s.plugins)
 	add("GET", "/connector-plugins/{class}/config", s.pluginConfig)
 	add("PUT", "/connector-plugins/{class}/config/validate", s.validate)
-	add("GET", "/admin/loggers", func(*http.Request) (answer, error) { return ok(struct{}{}) })
-	add("GET", "/admin/loggers/{name}", func(r *http.Request) (answer, error) {
-		return answer{}, &herder.Error{Status: http.StatusNotFound, Message: "Logger " + r.PathValue("name") + " not found."}
-	})
+	add("GET", "/admin/loggers", func(*http.Request) (answer, error) { return ok(s.worker.Loggers.All()) })
+	add("GET", "/admin/loggers/{name}", s.logger)
+	add("PUT", "/admin/loggers/{name}", s.setLogger)
 	mux := http.NewServeMux()
 	for path, methods := range table {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
@@ -263,29 +260,4 @@ func (s *Server) alterOffsets(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	return message(s.herder.AlterOffsets(r.Context(), r.PathValue("name"), request.Offsets, s.admin))
-}
-
-type pluginView struct {
-	Class   string `json:"class"`
-	Type    string `json:"type"`
-	Version string `json:"version"`
-}
-
-func (s *Server) plugins(r *http.Request) (answer, error) {
-	var out []pluginView
-	for _, p := range s.herder.Plugins() {
-		out = append(out, pluginView{p.Class, string(p.Kind), p.Version})
-	}
-	slices.SortFunc(out, func(a, b pluginView) int { return strings.Compare(a.Class, b.Class) })
-	if r.URL.Query().Get("connectorsOnly") == "false" {
-		for _, class := range converters.Classes() {
-			if !strings.HasSuffix(class, "HeaderConverter") {
-				out = append(out, pluginView{class, "converter", connect.Version})
-			}
-		}
-		for _, class := range converters.Classes() {
-			out = append(out, pluginView{class, "header_converter", connect.Version})
-		}
-	}
-	return ok(out)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kgo-project/kgo/connect/connectors/file"
 	"github.com/kgo-project/kgo/connect/converters"
 	"github.com/kgo-project/kgo/connect/herder"
+	"github.com/kgo-project/kgo/connect/loggers"
 	"github.com/kgo-project/kgo/connect/offsets"
 	"github.com/kgo-project/kgo/connect/rest"
 	"github.com/kgo-project/kgo/connect/worker"
@@ -26,7 +27,8 @@ type Options struct {
 	WorkerFile string
 	Connectors []string          // files, .properties or .json
 	Plugins    []*connect.Plugin // beside the built-in ones
-	Log        *slog.Logger
+	Log        *slog.Logger      // its handler lets everything through: the loggers' levels decide
+	Level      slog.Level        // of all loggers, until the REST API changes it
 }
 
 // Run runs a worker until ctx ends. Connectors that cannot be started are reported; the others run.
@@ -43,7 +45,9 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	w := &worker.Worker{Config: config, Offsets: store, Log: o.Log, Transforms: noTransforms}
+	levels := loggers.New(o.Log.Handler(), o.Level)
+	log := levels.Logger(loggers.Connect)
+	w := &worker.Worker{Config: config, Offsets: store, Loggers: levels}
 	// The cluster's id is asked for when somebody wants to know it: connectors start without waiting.
 	admin, err := client.New(ctx, w.ClientProperties("admin", nil, nil))
 	if err != nil {
@@ -57,15 +61,15 @@ func Run(ctx context.Context, o Options) error {
 	tasks, stopTasks := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopTasks()
 	h := herder.New(tasks, w, append(file.Plugins(), o.Plugins...), advertised)
-	server := rest.New(h, w, admin, o.Log)
+	server := rest.New(h, w, admin)
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
-		o.Log.Info("REST API listens", "address", l.Addr().String())
+		log.Info("REST API listens", "address", l.Addr().String())
 		go func() { failed <- server.Serve(l) }()
 	}
 	for _, path := range o.Connectors {
-		if err := start(h, path, o.Log); err != nil {
-			o.Log.Error("Failed to create connector for "+path, "error", err)
+		if err := start(h, path, log); err != nil {
+			log.Error("Failed to create connector for "+path, "error", err)
 		}
 	}
 	server.Ready()
@@ -76,7 +80,7 @@ func Run(ctx context.Context, o Options) error {
 			err = nil
 		}
 	}
-	o.Log.Info("Kafka Connect stopping")
+	log.Info("Kafka Connect stopping")
 	h.Stop()
 	return errors.Join(err, server.Close())
 }
@@ -90,6 +94,9 @@ func check(config connect.Config) error {
 		if config[key] == "" {
 			return fmt.Errorf("Missing required configuration %q which has no default value.", key)
 		}
+	}
+	if err := worker.CheckPolicy(config); err != nil {
+		return err
 	}
 	for _, role := range []string{"key.converter", "value.converter", "header.converter"} {
 		if class, ok := config[role]; ok {
@@ -143,12 +150,4 @@ func load(path string) (connect.Config, worker.State, error) {
 		return nil, "", fmt.Errorf("%s: %w; give properties, or JSON with name and config", path, err)
 	}
 	return config, "", nil
-}
-
-// noTransforms refuses what is not built yet.
-func noTransforms(config connect.Config) ([]worker.Step, error) {
-	if list := config.List("transforms"); len(list) > 0 {
-		return nil, fmt.Errorf("transforms=%s: this version of kgo has no transforms yet", config["transforms"])
-	}
-	return nil, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/connect"
+	"github.com/kgo-project/kgo/connect/transforms"
 )
 
 // maxPoll is how many records are put at once unless consumer.max.poll.records says otherwise.
@@ -28,7 +29,7 @@ type sinkRun struct {
 	task   connect.SinkTask
 	cl     *client.Client
 	set    converterSet
-	chain  []Step
+	chain  []transforms.Step
 	errors *errorHandler
 
 	put       map[connect.TopicPartition]kgo.EpochOffset // the next offsets after what was put
@@ -43,7 +44,7 @@ func (w *Worker) runSink(ctx context.Context, plugin *connect.Plugin, t *Task) (
 	if r.set, err = w.converters(t.Config); err != nil {
 		return err
 	}
-	if r.chain, err = w.Transforms(t.Config); err != nil {
+	if r.chain, err = transforms.Chain(t.Config); err != nil {
 		return err
 	}
 	if err := r.openQueue(ctx); err != nil {

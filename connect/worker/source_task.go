@@ -13,6 +13,7 @@ import (
 
 	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/connect"
+	"github.com/kgo-project/kgo/connect/transforms"
 )
 
 // batch is what one Poll returned. Its offsets may be committed when all its records, and those of the batches before it, are
@@ -29,9 +30,10 @@ type sourceRun struct {
 	task    connect.SourceTask
 	cl      *client.Client
 	set     converterSet
-	chain   []Step
+	chain   []transforms.Step
 	errors  *errorHandler
 	failure chan error
+	create  *topicCreation // nil: left to the brokers
 
 	mu      sync.Mutex
 	batches []*batch                  // sent, in order; guarded by mu
@@ -47,8 +49,19 @@ func (w *Worker) runSource(ctx context.Context, plugin *connect.Plugin, t *Task)
 	if r.set, err = w.converters(t.Config); err != nil {
 		return err
 	}
-	if r.chain, err = w.Transforms(t.Config); err != nil {
+	if r.chain, err = transforms.Chain(t.Config); err != nil {
 		return err
+	}
+	if r.create, err = newTopicCreation(w.Config, t.Config); err != nil {
+		return err
+	}
+	if r.create != nil {
+		admin, err := client.New(ctx, w.ClientProperties("admin", t.Config, map[string]string{"client.id": "connector-adminclient-" + t.ID.String()}))
+		if err != nil {
+			return err
+		}
+		defer admin.Close()
+		r.create.admin = admin
 	}
 	props := w.ClientProperties("producer", t.Config, map[string]string{"client.id": "connector-producer-" + t.ID.String()})
 	opts, err := client.ProducerOptions(props)
@@ -178,6 +191,9 @@ func (r *sourceRun) convert(ctx context.Context, rec *connect.Record, out *kgo.R
 		return false, r.errors.failed(ctx, at, class, nil, err)
 	}
 	if rec.Topic != r.topic {
+		if err := r.create.ensure(ctx, rec.Topic); err != nil {
+			return false, err
+		}
 		r.topic = rec.Topic
 		r.t.used(rec.Topic)
 	}
@@ -185,8 +201,9 @@ func (r *sourceRun) convert(ctx context.Context, rec *connect.Record, out *kgo.R
 }
 
 // transform applies a chain; a nil record means that it was dropped.
-func transform(ctx context.Context, h *errorHandler, chain []Step, rec *connect.Record) (*connect.Record, stage, string, error) {
-	for _, step := range chain {
+func transform(ctx context.Context, h *errorHandler, chain []transforms.Step, rec *connect.Record) (*connect.Record, stage, string, error) {
+	for i := range chain {
+		step := &chain[i]
 		var next *connect.Record
 		err := h.retry(ctx, func() (err error) {
 			next, err = step.Apply(rec)

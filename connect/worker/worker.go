@@ -7,7 +7,6 @@ package worker
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"maps"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/converters"
+	"github.com/kgo-project/kgo/connect/loggers"
 	"github.com/kgo-project/kgo/connect/offsets"
 )
 
@@ -23,15 +23,7 @@ import (
 type Worker struct {
 	Config  connect.Config // the worker's properties
 	Offsets offsets.Store
-	Log     *slog.Logger
-	// Transforms makes the chain of transforms of a connector.
-	Transforms func(connect.Config) ([]Step, error)
-}
-
-// Step is one transform of a chain.
-type Step struct {
-	Class string // for error reports
-	connect.Transform
+	Loggers *loggers.Levels
 }
 
 // flushInterval is how often offsets are committed.
@@ -117,7 +109,11 @@ func (id ID) String() string { return id.Connector + "-" + strconv.Itoa(id.Task)
 func (w *Worker) StartTask(ctx context.Context, plugin *connect.Plugin, id ID, config connect.Config, paused bool) *Task {
 	ctx, cancel := context.WithCancel(ctx)
 	t := &Task{ID: id, Config: config, cancel: cancel, done: make(chan struct{}), wake: make(chan struct{}, 1), topics: make(map[string]bool)}
-	t.log = w.Log.With("connector", id.Connector, "task", id.Task)
+	name := loggers.Sink
+	if plugin.Kind == connect.Source {
+		name = loggers.Source
+	}
+	t.log = w.Loggers.Logger(name).With("connector", id.Connector, "task", id.Task)
 	t.mu.state = Running
 	if paused {
 		t.mu.state, t.mu.paused = Paused, true

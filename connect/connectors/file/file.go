@@ -18,7 +18,7 @@ var sourcePlugin = &connect.Plugin{
 	Version:   connect.Version,
 	Config: &connect.ConfigDef{Keys: []connect.ConfigKey{
 		{Name: "file", Type: "STRING", Importance: "HIGH", Doc: "The file to read; standard input if there is none."},
-		{Name: "topic", Type: "STRING", Required: true, Importance: "HIGH", Doc: "The topic that lines are written to.", Check: notEmpty},
+		{Name: "topic", Type: "STRING", Required: true, Importance: "HIGH", Doc: "The topic that lines are written to.", Check: connect.NonEmpty},
 		{Name: "batch.size", Type: "INT", Default: new("2000"), Importance: "LOW", Doc: "The most lines read at once."},
 	}},
 	NewSource: func() connect.SourceTask { return &source{} },
@@ -49,13 +49,6 @@ var sinkPlugin = &connect.Plugin{
 		{Name: "file", Type: "STRING", Importance: "HIGH", Doc: "The file to write; standard output if there is none."},
 	}},
 	NewSink: func() connect.SinkTask { return &sink{} },
-}
-
-func notEmpty(s string) error {
-	if s == "" {
-		return errors.New("String must be non-empty")
-	}
-	return nil
 }
 
 func toInt(v any) (int64, bool) {
