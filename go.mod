@@ -23,7 +23,7 @@ require (
 	software.sslmate.com/src/go-pkcs12 v0.7.4
 )
 
-require github.com/dlclark/regexp2 v1.12.0 // indirect
+require github.com/dlclark/regexp2 v1.12.0
 
 require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect

@@ -26,7 +26,7 @@ func TestLevelsAreInheritedAndChanged(t *testing.T) {
 	if got, _ := l.Get(Rest); got.Level != "INFO" || got.LastModified != nil {
 		t.Errorf("level of another logger %v", got)
 	}
-	if changed, _ := l.Set(Connect, "ERROR", time.UnixMilli(8)); !slices.Equal(changed, []string{Connect, Rest, Source}) {
+	if changed, _ := l.Set(Connect, "ERROR", time.UnixMilli(8)); !slices.Equal(changed, []string{Connect, Source, Rest}) {
 		t.Errorf("changed %v", changed)
 	}
 	source.Warn("four")
