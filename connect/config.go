@@ -121,7 +121,7 @@ func (k *ConfigKey) Evaluate(prefix string, config Config) (value *string, errs 
 	shown, bad := k.parse(strings.TrimSpace(raw))
 	if bad != "" {
 		errs = append(errs, fmt.Sprintf("Invalid value %s for configuration %s: %s", strings.TrimSpace(raw), name, bad))
-		if k.Check != nil && k.numeric() {
+		if k.Check != nil && k.numeric() && (k.Required || k.Default != nil) {
 			errs = append(errs, fmt.Sprintf("Invalid value null for configuration %s: Value must be non-null", k.Name))
 		}
 		return nil, errs

@@ -64,11 +64,11 @@ func commonKeys(kind connect.Kind, version string) []connect.ConfigKey {
 }
 
 func sourceKeys() []connect.ConfigKey {
-	boundary := key("transaction.boundary", "STRING", "poll", "MEDIUM", "Exactly Once Support", 3, "SHORT", "Transaction Boundary", "Where a distributed worker's transactions end; a standalone worker has none.", connect.OneOf("poll", "interval", "connector"))
+	boundary := key("transaction.boundary", "STRING", "poll", "MEDIUM", "Exactly Once Support", 3, "SHORT", "Transaction Boundary", "Where a distributed worker's transactions end; a standalone worker has none.", connect.OneOf("INTERVAL", "POLL", "CONNECTOR"))
 	boundary.Recommend = []string{}
 	return []connect.ConfigKey{
 		key("topic.creation.groups", "LIST", "", "LOW", "Topic Creation", 1, "LONG", "Topic Creation Groups", "Groups of topics with settings of their own when the connector creates them.", uniqueAliases),
-		key("exactly.once.support", "STRING", "requested", "MEDIUM", "Exactly Once Support", 2, "SHORT", "Exactly once support", "Whether a distributed worker has to write exactly once; a standalone worker does not.", connect.OneOf("requested", "required")),
+		key("exactly.once.support", "STRING", "requested", "MEDIUM", "Exactly Once Support", 2, "SHORT", "Exactly once support", "Whether a distributed worker has to write exactly once; a standalone worker does not.", connect.OneOf("REQUIRED", "REQUESTED")),
 		boundary,
 		key("transaction.boundary.interval.ms", "LONG", none, "LOW", "Exactly Once Support", 4, "SHORT", "Transaction boundary interval", "How long a transaction lasts with transaction.boundary=interval.", connect.AtLeast(0)),
 		key("offsets.storage.topic", "STRING", none, "LOW", "offsets.topic", 1, "LONG", "Offsets topic", "The topic in which a distributed worker keeps the connector's offsets.", connect.NonEmpty),

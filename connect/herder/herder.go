@@ -77,7 +77,7 @@ func (h *Herder) Find(class string) (*connect.Plugin, error) {
 	for _, p := range h.plugins {
 		list = append(list, fmt.Sprintf("PluginDesc{klass=class %s, name='%s', version='%s', encodedVersion=%s, type=%s, typeName='%s', location='classpath'}", p.Class, p.Class, p.Version, p.Version, p.Kind, p.Kind))
 	}
-	return nil, refuse(http.StatusBadRequest, "Failed to find any class that implements Connector and which name matches %s, available connectors are: %s", class, strings.Join(list, ", "))
+	return nil, refuse(http.StatusBadRequest, "org.apache.kafka.connect.errors.ConnectException: Failed to find any class that implements Connector and which name matches %s, available connectors are: %s", class, strings.Join(list, ", "))
 }
 
 // Names returns the connectors' names.
@@ -124,7 +124,9 @@ func (h *Herder) Put(name string, config connect.Config, initial worker.State, m
 		}
 	}
 	c.config, c.plugin = config, plugin
-	h.startTasks(c)
+	if !created || c.state == worker.Running {
+		h.startTasks(c)
+	}
 	return c.info(), created, nil
 }
 
@@ -193,7 +195,10 @@ func (h *Herder) SetState(name string, state worker.State) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.connectors[name]
-	if c == nil {
+	switch {
+	case c == nil && state == worker.Stopped: // Apache's way
+		return refuse(http.StatusInternalServerError, "No connector `%s` configured", name)
+	case c == nil:
 		return unknown(name)
 	}
 	was := c.state
@@ -201,7 +206,8 @@ func (h *Herder) SetState(name string, state worker.State) error {
 	switch {
 	case state == worker.Stopped:
 		h.stopTasks(c)
-	case was == worker.Stopped || was == worker.Failed:
+	case state == worker.Paused && len(c.tasks) == 0: // as with Apache's, there are tasks when it is resumed
+	case was == worker.Failed || len(c.tasks) == 0:
 		h.startTasks(c)
 	default:
 		for _, t := range c.tasks {
@@ -217,10 +223,13 @@ func (h *Herder) Restart(name string, includeTasks, onlyFailed bool) (*Status, e
 	defer h.mu.Unlock()
 	c := h.connectors[name]
 	if c == nil {
-		return nil, unknown(name)
+		return nil, refuse(http.StatusNotFound, "Unknown connector: %s", name)
 	}
 	status := h.status(c)
 	if c.state == worker.Stopped {
+		if !onlyFailed {
+			status.Connector.State = worker.Restarting
+		}
 		return status, nil
 	}
 	if !onlyFailed || c.state == worker.Failed {
@@ -251,7 +260,7 @@ func (h *Herder) RestartTask(name string, index int) error {
 		return unknown(name)
 	}
 	if index < 0 || index >= len(c.tasks) {
-		return refuse(http.StatusNotFound, "Unknown task: %s-%d", name, index)
+		return refuse(http.StatusNotFound, "Task %s-%d not found", name, index)
 	}
 	h.restartTask(c, index)
 	return nil

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -131,16 +133,16 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, list []Offset, c
 		worker.Numbers(o.Offset)
 	}
 	if plugin.Kind == connect.Sink {
-		return done, h.alterSink(ctx, group(name, config), list, cl)
+		return done, h.alterSink(ctx, name, group(name, config), list, cl)
 	}
 	changes := make(map[string][]byte, len(list))
 	for _, o := range list {
 		if o.Partition == nil {
-			return "", refuse(http.StatusBadRequest, "The partition for a source offset cannot be null or missing")
+			return "", refuse(http.StatusInternalServerError, "Partition objects cannot be null")
 		}
 		if plugin.CheckOffset != nil {
 			if err := plugin.CheckOffset(config, o.Partition, o.Offset); err != nil {
-				return "", refuse(http.StatusBadRequest, "%s", err.Error())
+				return "", refuse(http.StatusInternalServerError, "%s", err.Error())
 			}
 		}
 		key, err := worker.OffsetKey(name, o.Partition)
@@ -157,23 +159,29 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, list []Offset, c
 	return done, h.worker.Offsets.Set(changes)
 }
 
-func (h *Herder) alterSink(ctx context.Context, group string, list []Offset, cl *client.Client) error {
+func (h *Herder) alterSink(ctx context.Context, name, group string, list []Offset, cl *client.Client) error {
 	set, remove := make(kadm.Offsets), make(kadm.TopicsSet)
 	for _, o := range list {
-		topic, ok1 := o.Partition["kafka_topic"].(string)
-		partition, ok2 := o.Partition["kafka_partition"].(int64)
-		if !ok1 || !ok2 || partition < 0 || partition > 1<<31-1 {
-			return refuse(http.StatusBadRequest, "The partition for a sink connector offset must have the keys 'kafka_topic' and 'kafka_partition'")
+		topic, partition, err := kafkaPartition(o.Partition)
+		if err != nil {
+			return err
 		}
 		if o.Offset == nil {
-			remove.Add(topic, int32(partition))
+			remove.Add(topic, partition)
 			continue
 		}
-		at, ok := o.Offset["kafka_offset"].(int64)
-		if !ok || at < 0 {
-			return refuse(http.StatusBadRequest, "The offset for a sink connector should have the key 'kafka_offset' with a non-negative value")
+		value, ok := o.Offset["kafka_offset"]
+		if !ok {
+			return refuse(http.StatusBadRequest, "The offset for a sink connector should either be null or contain the key 'kafka_offset'")
 		}
-		set.AddOffset(topic, int32(partition), at, -1)
+		at, err := strconv.ParseInt(fmt.Sprint(value), 10, 64)
+		if err != nil {
+			return refuse(http.StatusBadRequest, "Failed to parse the following Kafka offset value in the provided offsets: '%v'. Offset values for sink connectors need to be integers.", value)
+		}
+		if at < 0 {
+			return refuse(http.StatusInternalServerError, "Failed to modify offsets for sink connector %s", name)
+		}
+		set.AddOffset(topic, partition, at, -1)
 	}
 	var errs []error
 	if len(set) > 0 {
@@ -189,4 +197,21 @@ func (h *Herder) alterSink(ctx context.Context, group string, list []Offset, cl 
 		return cl.Cause(errs[0])
 	}
 	return nil
+}
+
+// kafkaPartition reads the partition of a sink's offset.
+func kafkaPartition(m map[string]any) (string, int32, error) {
+	if m == nil {
+		return "", 0, refuse(http.StatusBadRequest, "The partition for a sink connector offset cannot be null or missing")
+	}
+	topic, ok1 := m["kafka_topic"]
+	partition, ok2 := m["kafka_partition"]
+	if !ok1 || !ok2 {
+		return "", 0, refuse(http.StatusBadRequest, "The partition for a sink connector offset must contain the keys 'kafka_topic' and 'kafka_partition'")
+	}
+	n, err := strconv.ParseInt(fmt.Sprint(partition), 10, 32)
+	if err != nil {
+		return "", 0, refuse(http.StatusBadRequest, "Failed to parse the following Kafka partition value in the provided offsets: '%v'. Partition values for sink connectors need to be integers.", partition)
+	}
+	return fmt.Sprint(topic), int32(n), nil
 }

@@ -1,6 +1,7 @@
 package herder
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -26,6 +27,7 @@ type Validation struct {
 type Setting struct {
 	Key    connect.ConfigKey
 	NoKey  bool // the setting has no definition, only a value
+	Hidden bool
 	Value  *string
 	Errors []string
 }
@@ -36,6 +38,9 @@ func (v *Validation) add(prefix, group string, keys ...connect.ConfigKey) {
 		s := Setting{Key: k}
 		s.Value, s.Errors = k.Evaluate(prefix, v.config)
 		s.Key.Name = prefix + k.Name
+		if k.Display == "" {
+			s.Key.Display = k.Name
+		}
 		if group != "" {
 			s.Key.Group = group
 		}
@@ -60,6 +65,29 @@ func (v *Validation) complain(name, text string) {
 	s.Errors = append(s.Errors, text)
 }
 
+// ValidateNullable is Validate for a configuration in which values may be null.
+func (h *Herder) ValidateNullable(config map[string]*string) (*Validation, error) {
+	given := connect.Config{}
+	var nulls []string
+	for name, value := range config {
+		if value == nil {
+			nulls = append(nulls, name)
+		} else {
+			given[name] = *value
+		}
+	}
+	v, err := h.Validate(given)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range nulls {
+		s := v.setting(name)
+		s.Value, s.Errors = nil, []string{"Null value can not be supplied as the configuration value."}
+	}
+	v.count()
+	return v, nil
+}
+
 // Validate checks a connector's configuration. The error is for one whose connector is not known.
 func (h *Herder) Validate(config connect.Config) (*Validation, error) {
 	class, ok := config["connector.class"]
@@ -76,11 +104,13 @@ func (h *Herder) Validate(config connect.Config) (*Validation, error) {
 	v := &Validation{Name: class, config: config}
 	v.add("", "", h.withWorkersConverters(commonKeys(plugin.Kind, plugin.Version))...)
 	v.pluginVersions(plugin)
-	for _, alias := range config.List("transforms") {
-		v.chainLink("transforms", alias)
-	}
-	for _, alias := range config.List("predicates") {
-		v.chainLink("predicates", alias)
+	for _, list := range []string{"transforms", "predicates"} {
+		aliases := config.List(list)
+		for i, alias := range aliases {
+			if !slices.Contains(aliases[:i], alias) {
+				v.chainLink(list, alias)
+			}
+		}
 	}
 	v.add("", "", plugin.Config.Keys...)
 	v.overrides(config, h.worker.OverridePolicy())
@@ -140,6 +170,7 @@ func (v *Validation) pluginVersions(plugin *connect.Plugin) {
 		if role == "connector" {
 			version = plugin.Version
 		} else if s := v.setting(role); s.Value == nil {
+			v.setting(role + ".plugin.version").Hidden = true
 			continue
 		}
 		s := v.setting(role + ".plugin.version")
@@ -188,8 +219,17 @@ func (v *Validation) chainLink(list, alias string) {
 	plugin := find(*s.Value)
 	version.Default, version.Recommend = new(connect.Version), []string{connect.Version}
 	v.add(prefix, group, version)
+	keys := slices.Clone(plugin.Config.Keys)
+	if list == "transforms" {
+		keys = append(keys,
+			key("predicate", "STRING", none, "MEDIUM", "", 0, "", "", "The alias of the predicate that chooses the records to transform.", nil),
+			key("negate", "BOOLEAN", "false", "MEDIUM", "", 0, "", "", "Whether the transform is for the records that its predicate is false of.", nil))
+	}
 	order := 2
-	for _, k := range plugin.Config.Keys {
+	slices.SortFunc(keys, func(a, b connect.ConfigKey) int {
+		return cmp.Or(rank(a)-rank(b), strings.Compare(a.Name, b.Name))
+	})
+	for _, k := range keys {
 		k.Order, k.Width, k.Display = order, "NONE", k.Name
 		v.add(prefix, group, k)
 		order++
@@ -197,9 +237,6 @@ func (v *Validation) chainLink(list, alias string) {
 	if list == "predicates" {
 		return
 	}
-	v.add(prefix, group,
-		key("negate", "BOOLEAN", "false", "MEDIUM", "", order, "NONE", "negate", "Whether the transform is for the records that its predicate is false of.", nil),
-		key("predicate", "STRING", none, "MEDIUM", "", order+1, "NONE", "predicate", "The alias of the predicate that chooses the records to transform.", nil))
 	if _, ok := v.config[prefix+"predicate"]; !ok && v.config[prefix+"negate"] != "" {
 		v.complain(prefix+"type", fmt.Sprintf("Config '%[1]snegate' was provided but there is no config '%[1]spredicate' defining a predicate to be negated.", prefix))
 	}
@@ -216,18 +253,40 @@ func (v *Validation) converters() {
 		if !ok {
 			continue
 		}
-		byName := connect.NewMap() // in the order that Java's HashMap has
-		for _, k := range keys {
-			byName.Set(k.Name, k)
-		}
 		prefix := role + ".converter."
-		for _, k := range byName.All {
-			v.add(prefix, "", k.(connect.ConfigKey))
+		own := &Validation{config: v.config.Prefixed(prefix), Groups: v.Groups}
+		own.add("", "", inHashOrder(keys)...)
+		v.Groups = own.Groups
+		for _, s := range own.Settings {
+			s.Key.Name = prefix + s.Key.Name
+			v.Settings = append(v.Settings, s)
 			if s := v.setting(prefix + "converter.type"); s.Value == nil && len(s.Errors) > 0 {
 				s.Value, s.Errors = new(role), nil
 			}
 		}
 	}
+}
+
+// rank sorts the settings of a transform: those that are required first, then by importance.
+func rank(k connect.ConfigKey) int {
+	n := slices.Index([]string{"HIGH", "MEDIUM", "LOW"}, k.Importance)
+	if !k.Required {
+		n += 3
+	}
+	return n
+}
+
+// inHashOrder sorts settings as Java's HashMap does.
+func inHashOrder(keys []connect.ConfigKey) []connect.ConfigKey {
+	byName := connect.NewMap()
+	for _, k := range keys {
+		byName.Set(k.Name, k)
+	}
+	out := make([]connect.ConfigKey, 0, len(keys))
+	for _, k := range byName.All {
+		out = append(out, k.(connect.ConfigKey))
+	}
+	return out
 }
 
 func (v *Validation) checkTopics(config connect.Config) {

@@ -1,7 +1,9 @@
 package rest
 
 import (
+	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/herder"
@@ -61,14 +63,18 @@ func (s *Server) pluginConfig(r *http.Request) (answer, error) {
 }
 
 func (s *Server) validate(r *http.Request) (answer, error) {
-	var config connect.Config
+	var config map[string]*string
 	if err := decode(r, &config); err != nil {
 		return answer{}, err
 	}
-	if class, ok := config["connector.class"]; ok && class != r.PathValue("class") {
-		return answer{}, &herder.Error{Status: http.StatusBadRequest, Message: "Included connector type " + class + " does not match request type " + r.PathValue("class")}
+	asked := strings.TrimSuffix(r.PathValue("class"), "Connector")
+	if class := config["connector.class"]; class != nil && !strings.HasSuffix(strings.TrimSuffix(*class, "Connector"), asked) {
+		return answer{}, &herder.Error{Status: http.StatusBadRequest, Message: "Included connector type " + *class + " does not match request type " + r.PathValue("class")}
 	}
-	v, err := s.herder.Validate(config)
+	v, err := s.herder.ValidateNullable(config)
+	if refused, ok := errors.AsType[*herder.Error](err); ok && refused.Status == http.StatusBadRequest { // Apache's way
+		return answer{}, &herder.Error{Status: http.StatusInternalServerError, Message: "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: " + refused.Message}
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -93,7 +99,7 @@ func (s *Server) validate(r *http.Request) (answer, error) {
 			out.Configs = append(out.Configs, setting{nil, settingValue{one.Key.Name, one.Value, []string{}, none(one.Errors), true}})
 			continue
 		}
-		out.Configs = append(out.Configs, setting{define(one.Key), settingValue{one.Key.Name, one.Value, none(one.Key.Recommend), none(one.Errors), true}})
+		out.Configs = append(out.Configs, setting{define(one.Key), settingValue{one.Key.Name, one.Value, none(one.Key.Recommend), none(one.Errors), !one.Hidden}})
 	}
 	return ok(out)
 }

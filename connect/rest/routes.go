@@ -149,15 +149,12 @@ func (s *Server) create(r *http.Request) (answer, error) {
 		return answer{}, err
 	}
 	name := strings.TrimSpace(request.Name)
-	if name == "" {
-		name = request.Config["name"]
-	}
-	if own, set := request.Config["name"]; name == "" || set && own != name {
-		return answer{}, &herder.Error{Status: http.StatusBadRequest, Message: "Connector name configuration (" + own + ") doesn't match connector name in the URL or request (" + name + ")"}
+	if err := sameName(name, request.Config); err != nil {
+		return answer{}, err
 	}
 	initial := worker.State(strings.ToUpper(request.Initial))
 	if initial != "" && initial != worker.Running && initial != worker.Paused && initial != worker.Stopped {
-		return answer{}, &herder.Error{Status: http.StatusBadRequest, Message: "initial_state " + request.Initial + ": give RUNNING, PAUSED or STOPPED"}
+		return answer{}, &herder.Error{Status: http.StatusInternalServerError, Message: "initial_state " + request.Initial + ": give RUNNING, PAUSED or STOPPED"}
 	}
 	info, _, err := s.herder.Put(name, request.Config, initial, false)
 	return answer{status: http.StatusCreated, body: info, location: "/connectors/" + name}, err
@@ -176,7 +173,18 @@ func (s *Server) putConfig(r *http.Request) (answer, error) {
 	if err := decode(r, &config); err != nil {
 		return answer{}, err
 	}
+	if err := sameName(r.PathValue("name"), config); err != nil {
+		return answer{}, err
+	}
 	return s.put(r.PathValue("name"), config)
+}
+
+// sameName refuses a configuration with another connector's name.
+func sameName(name string, config connect.Config) error {
+	if own, set := config["name"]; set && own != name {
+		return &herder.Error{Status: http.StatusBadRequest, Message: "Connector name configuration (" + own + ") doesn't match connector name in the URL (" + name + ")"}
+	}
+	return nil
 }
 
 func (s *Server) patchConfig(r *http.Request) (answer, error) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kgo-project/kgo/broker/brokertest"
 	"github.com/kgo-project/kgo/connect/standalone"
 )
 
@@ -32,10 +33,7 @@ func TestMain(m *testing.M) {
 
 // TestKilledSourceLosesNoLine kills the worker each time its offsets have advanced, and lets the last one finish.
 func TestKilledSourceLosesNoLine(t *testing.T) {
-	bootstrap := os.Getenv("KAFKA_BOOTSTRAP_SERVERS")
-	if bootstrap == "" {
-		t.Skip("KAFKA_BOOTSTRAP_SERVERS names a cluster; it is not set")
-	}
+	bootstrap := brokertest.Start(t).Addr
 	dir, topic := t.TempDir(), fmt.Sprintf("killed-%d", time.Now().UnixNano())
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)

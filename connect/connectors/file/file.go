@@ -33,7 +33,11 @@ var sourcePlugin = &connect.Plugin{
 		if !ok {
 			return errors.New("Offset objects should either be null or contain the key 'position'")
 		}
-		if p, ok := toInt(position); !ok || p < 0 {
+		p, ok := toInt(position)
+		if !ok {
+			return errors.New("The value for the 'position' key in the offset is expected to be a Long value")
+		}
+		if p < 0 {
 			return errors.New("The value for the 'position' key in the offset should be a non-negative value")
 		}
 		return nil
