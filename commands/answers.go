@@ -100,7 +100,7 @@ func commaList[T any](list []T) string {
 func untilCoordinated(ctx context.Context, ask func() error) error {
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
 		err := ask()
-		if !errors.Is(err, kerr.CoordinatorNotAvailable) && !errors.Is(err, kerr.CoordinatorLoadInProgress) && !errors.Is(err, kerr.NotCoordinator) {
+		if !isCoordinatorError(err) {
 			return err
 		}
 		select {
@@ -109,4 +109,17 @@ func untilCoordinated(ctx context.Context, ask func() error) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// isCoordinatorError tells that a coordinator is being found or is loading.
+func isCoordinatorError(err error) bool {
+	return errors.Is(err, kerr.CoordinatorNotAvailable) || errors.Is(err, kerr.CoordinatorLoadInProgress) || errors.Is(err, kerr.NotCoordinator)
+}
+
+// kindOf returns the error code of an error of the cluster.
+func kindOf(err error) *kerr.Error {
+	if kind, ok := errors.AsType[*kerr.Error](err); ok {
+		return kind
+	}
+	return kerr.UnknownServerError
 }

@@ -19,9 +19,8 @@ import (
 
 // consumerGroupsOptions is a parsed command line of kgo consumer-groups.
 type consumerGroupsOptions struct {
-	IO     *IOStreams
+	offsetReset
 	Client func(context.Context) (*client.Client, error)
-	Now    func() time.Time
 
 	Action              string // list, describe, delete, reset-offsets, delete-offsets, validate-regex
 	Groups              []string
@@ -32,8 +31,6 @@ type consumerGroupsOptions struct {
 	States, Types       []string // filters of --list, in lower case
 	View                string   // of --describe: offsets, members or state
 	Verbose             bool
-	Scenario            string // of --reset-offsets
-	Value               string // the scenario's argument
 	Execute, Export     bool
 	DryRun, Yes         bool
 	Regex               string
@@ -54,7 +51,7 @@ func newConsumerGroupsCmd(f *Factory, runF func(*consumerGroupsOptions) error) *
 		},
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
-		o := &consumerGroupsOptions{IO: f.IO, Client: f.opener(set, "adminclient-1"), Now: f.Now}
+		o := &consumerGroupsOptions{offsetReset: offsetReset{IO: f.IO, Now: f.Now}, Client: f.opener(set, "adminclient-1")}
 		if err := o.parse(set); err != nil {
 			return err
 		}

@@ -62,8 +62,12 @@ type deletedOffsetView struct {
 }
 
 func (o *consumerGroupsOptions) deleteOffsets(ctx context.Context, cl *client.Client) error {
-	group := o.Groups[0]
-	views, set, err := o.offsetsToDelete(ctx, cl)
+	return deleteOffsetsOf(ctx, cl, o.IO, o.Output, o.Groups[0], o.Topics)
+}
+
+// deleteOffsetsOf deletes what a group has committed for topics, NAME or NAME:0,1,2.
+func deleteOffsetsOf(ctx context.Context, cl *client.Client, streams *IOStreams, out format, group string, topics []string) error {
+	views, set, err := offsetsToDelete(ctx, cl, topics)
 	if err != nil {
 		return err
 	}
@@ -88,7 +92,7 @@ func (o *consumerGroupsOptions) deleteOffsets(ctx context.Context, cl *client.Cl
 	}
 	failed := slices.ContainsFunc(views, func(v deletedOffsetView) bool { return v.Error != "" })
 	partly := slices.ContainsFunc(views, func(v deletedOffsetView) bool { return v.Error != "" && v.Partition != nil })
-	err = o.Output.write(o.IO.Out, views, func(w io.Writer) error {
+	err = out.write(streams.Out, views, func(w io.Writer) error {
 		switch {
 		case topLevel != nil:
 			var kind *kerr.Error
@@ -99,13 +103,17 @@ func (o *consumerGroupsOptions) deleteOffsets(ctx context.Context, cl *client.Cl
 		default:
 			fmt.Fprintf(w, "Request succeeded for deleting offsets from group %s.\n", group)
 		}
-		fmt.Fprintf(w, "\n%-15s %-10s %-15s", "TOPIC", "PARTITION", "STATUS")
+		width := 15
+		for _, v := range views {
+			width = max(width, len(v.Topic))
+		}
+		fmt.Fprintf(w, "\n%-*s %-10s %-15s", width, "TOPIC", "PARTITION", "STATUS")
 		for _, v := range views {
 			status := "Successful"
 			if v.Error != "" {
 				status = "Error: " + v.Error
 			}
-			fmt.Fprintf(w, "\n%-15s %-10s %-15s", v.Topic, number(v.Partition), status)
+			fmt.Fprintf(w, "\n%-*s %-10s %-15s", width, v.Topic, number(v.Partition), status)
 		}
 		fmt.Fprintln(w)
 		return nil
@@ -122,11 +130,11 @@ func isGroupError(err error) bool {
 }
 
 // offsetsToDelete lists the partitions behind --topic, and the topics that do not exist.
-func (o *consumerGroupsOptions) offsetsToDelete(ctx context.Context, cl *client.Client) ([]deletedOffsetView, kadm.TopicsSet, error) {
+func offsetsToDelete(ctx context.Context, cl *client.Client, topics []string) ([]deletedOffsetView, kadm.TopicsSet, error) {
 	views := []deletedOffsetView{}
 	set := make(kadm.TopicsSet)
 	var whole []string
-	for _, t := range o.Topics {
+	for _, t := range topics {
 		name, partitions, err := parseTopicPartitions(t)
 		if err != nil {
 			return nil, nil, err

@@ -28,6 +28,15 @@ type resetView struct {
 	NewOffset int64  `json:"new_offset"`
 }
 
+// offsetReset says how the offsets of a group are to change; streams-groups shares it.
+type offsetReset struct {
+	IO  *IOStreams
+	Now func() time.Time
+
+	Scenario string // to-offset, to-datetime, ...: the option's name
+	Value    string // the scenario's argument
+}
+
 func (o *consumerGroupsOptions) resetOffsets(ctx context.Context, cl *client.Client) error {
 	groups, err := o.selected(ctx, cl)
 	if err != nil {
@@ -161,8 +170,14 @@ func (o *consumerGroupsOptions) partitionsToReset(ctx context.Context, cl *clien
 		sortPartitions(keys)
 		return keys, nil
 	}
+	return namedPartitions(ctx, cl, o.Topics)
+}
+
+// namedPartitions lists the partitions that NAME and NAME:0,1,2 mean.
+func namedPartitions(ctx context.Context, cl *client.Client, topics []string) ([]partitionKey, error) {
+	var keys []partitionKey
 	var whole []string
-	for _, t := range o.Topics {
+	for _, t := range topics {
 		name, partitions, err := parseTopicPartitions(t)
 		if err != nil {
 			return nil, err
@@ -243,7 +258,7 @@ func (b bounds) of(k partitionKey) (start, end int64) {
 }
 
 // clamp keeps an offset within the log and says so when it has to change it.
-func (o *consumerGroupsOptions) clamp(b bounds, k partitionKey, offset int64) int64 {
+func (o *offsetReset) clamp(b bounds, k partitionKey, offset int64) int64 {
 	start, end := b.of(k)
 	switch {
 	case offset > end:
@@ -257,7 +272,7 @@ func (o *consumerGroupsOptions) clamp(b bounds, k partitionKey, offset int64) in
 }
 
 // target returns the function that computes a partition's new offset.
-func (o *consumerGroupsOptions) target(ctx context.Context, cl *client.Client, committed kadm.OffsetResponses, b bounds, keys []partitionKey) (func(partitionKey) (int64, error), error) {
+func (o *offsetReset) target(ctx context.Context, cl *client.Client, committed kadm.OffsetResponses, b bounds, keys []partitionKey) (func(partitionKey) (int64, error), error) {
 	current := func(k partitionKey) (int64, bool) {
 		r, ok := committed.Lookup(k.topic, k.partition)
 		return r.At, ok && r.Err == nil && r.At >= 0
@@ -291,6 +306,11 @@ func (o *consumerGroupsOptions) target(ctx context.Context, cl *client.Client, c
 	if err != nil {
 		return nil, err
 	}
+	return offsetsSince(ctx, cl, o.IO, millis, b, keys)
+}
+
+// offsetsSince returns the function that finds a partition's first offset at or after a time.
+func offsetsSince(ctx context.Context, cl *client.Client, streams *IOStreams, millis int64, b bounds, keys []partitionKey) (func(partitionKey) (int64, error), error) {
 	var topics []string
 	for _, k := range keys {
 		topics = append(topics, k.topic)
@@ -304,14 +324,14 @@ func (o *consumerGroupsOptions) target(ctx context.Context, cl *client.Client, c
 		if ok && r.Err == nil && r.Timestamp >= 0 {
 			return r.Offset, nil
 		}
-		fmt.Fprintf(o.IO.Out, "\nWarn: Partition %d from topic %s is empty. Falling back to latest known offset.\n", k.partition, k.topic)
+		fmt.Fprintf(streams.Out, "\nWarn: Partition %d from topic %s is empty. Falling back to latest known offset.\n", k.partition, k.topic)
 		_, end := b.of(k)
 		return end, nil
 	}, nil
 }
 
 // timestamp reads --to-datetime or --by-duration.
-func (o *consumerGroupsOptions) timestamp() (int64, error) {
+func (o *offsetReset) timestamp() (int64, error) {
 	if o.Scenario == "by-duration" {
 		d, err := parseISODuration(o.Value)
 		if err != nil {
@@ -356,7 +376,7 @@ func parseISODuration(text string) (time.Duration, error) {
 }
 
 // fromFile reads the offsets that --export has written: topic,partition,offset or group,topic,partition,offset.
-func (o *consumerGroupsOptions) fromFile(ctx context.Context, cl *client.Client, group string) ([]resetView, error) {
+func (o *offsetReset) fromFile(ctx context.Context, cl *client.Client, group string) ([]resetView, error) {
 	file, err := os.Open(o.Value)
 	if err != nil {
 		return nil, err

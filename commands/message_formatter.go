@@ -99,7 +99,11 @@ func (f *defaultFormatter) write(w io.Writer, r *kgo.Record) error {
 		field("Offset:" + strconv.FormatInt(r.Offset, 10))
 	}
 	if f.delivery {
-		field("Delivery:NOT_PRESENT")
+		if n := r.DeliveryCount(); n > 0 {
+			field("Delivery:" + strconv.Itoa(int(n)))
+		} else {
+			field("Delivery:NOT_PRESENT")
+		}
 	}
 	if f.epoch {
 		field("Epoch:NOT_PRESENT") // the original drops the epoch before it formats

@@ -49,8 +49,12 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newTopicsCmd(f, nil),
 		newConsoleProducerCmd(f, nil),
 		newConsoleConsumerCmd(f, nil),
+		newConsoleShareConsumerCmd(f, nil),
 		newConfigsCmd(f, nil),
 		newConsumerGroupsCmd(f, nil),
+		newShareGroupsCmd(f, nil),
+		newStreamsGroupsCmd(f, nil),
+		newStreamsResetCmd(f, nil),
 		newGetOffsetsCmd(f, nil),
 		newDeleteRecordsCmd(f, nil),
 		newLogDirsCmd(f, nil),
@@ -68,8 +72,10 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newReassignPartitionsCmd(f, nil),
 		newVerifiableProducerCmd(f, nil),
 		newVerifiableConsumerCmd(f, nil),
+		newVerifiableShareConsumerCmd(f, nil),
 		newProducerPerfCmd(f, nil),
 		newConsumerPerfCmd(f, nil),
+		newShareConsumerPerfCmd(f, nil),
 		newE2ELatencyCmd(f, nil),
 	)
 	root.SetHelpCommandGroupID(groupCluster)

@@ -87,6 +87,19 @@ func (e *event) bytes(name string, b []byte) {
 	e.line = appendJSONString(e.line, string(b))
 }
 
+// ints adds an array of numbers.
+func (e *event) ints(name string, list []int64) {
+	e.key(name)
+	e.line = append(e.line, '[')
+	for i, n := range list {
+		if i > 0 {
+			e.line = append(e.line, ',')
+		}
+		e.line = strconv.AppendInt(e.line, n, 10)
+	}
+	e.line = append(e.line, ']')
+}
+
 // list adds an array of n objects.
 func (e *event) list(name string, n int, fill func(i int, e *event)) {
 	e.key(name)

@@ -77,7 +77,7 @@ static          127.0.0.1:9092  (1)       range                Stable           
 	} {
 		streams, _, _ := TestIO("")
 		var b bytes.Buffer
-		(&consumerGroupsOptions{IO: streams, View: view}).printGroup(&b, g)
+		(&consumerGroupsOptions{offsetReset: offsetReset{IO: streams}, View: view}).printGroup(&b, g)
 		if b.String() != want {
 			t.Errorf("%s: got:\n%s\nwant:\n%s", view, b.String(), want)
 		}

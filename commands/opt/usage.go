@@ -35,6 +35,9 @@ func WriteUsage(w io.Writer, path []*Spec) error {
 	}
 	b.WriteString(head)
 	column := len(head)
+	if head == indent { // the original counts a blank too many after a long name
+		column++
+	}
 	for i, part := range parts {
 		if i > 0 && column+len(part)+1 > usageWidth {
 			b.WriteString("\n" + indent)

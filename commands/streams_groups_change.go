@@ -1,0 +1,360 @@
+package commands
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/kgo-project/kgo/commands/client"
+	"github.com/kgo-project/kgo/commands/opt"
+)
+
+func (o *streamsGroupsOptions) deleteGroups(ctx context.Context, cl *client.Client) error {
+	existing, err := selectedGroups(ctx, cl, nil, true, "streams")
+	if err != nil {
+		return err
+	}
+	groups, err := selectedGroups(ctx, cl, o.Groups, o.AllGroups, "streams")
+	if err != nil {
+		return err
+	}
+	known, failed := ofThoseKnown(groups, existing, "Group '%[1]s' could not be deleted due to: java.lang.IllegalArgumentException: Group '%[1]s' does not exist or is not a streams group.")
+	internal := make(map[string][]string)
+	if o.DeleteAllInternal {
+		described, err := describeStreamsGroups(ctx, cl, known)
+		if err != nil {
+			return err
+		}
+		for i := range described {
+			internal[described[i].Group] = described[i].internalTopics()
+		}
+	}
+	if !o.Yes && len(groups) > 0 {
+		what := "committed offsets"
+		if o.DeleteAllInternal {
+			what += " and internal topics"
+		}
+		if err := confirm(o.IO, fmt.Sprintf("Delete %s and the %s?", quantity(len(groups), "streams group", groups), what)); err != nil {
+			return err
+		}
+	}
+	deleted, more, err := deleteGroupsByName(ctx, cl, known)
+	if err != nil {
+		return err
+	}
+	notDeleted := o.deleteInternalOf(ctx, cl, deleted, internal)
+	failed = append(failed, more...)
+	slices.Sort(failed)
+	names := "'" + strings.Join(deleted, "', '") + "'"
+	if len(failed) == 0 {
+		fmt.Fprintf(o.IO.Out, "Deletion of requested streams groups (%s) was successful.\n", names)
+	} else {
+		fmt.Fprintf(o.IO.Out, "\nError: Deletion of some streams groups failed:\n%s\n", strings.Join(failed, "\n"))
+		if len(deleted) > 0 {
+			fmt.Fprintf(o.IO.Out, "\nThese streams groups were deleted successfully: %s.\n", names)
+		}
+	}
+	switch {
+	case len(notDeleted) > 0:
+		fmt.Fprintf(o.IO.Out, "Deletion of some associated internal topics failed:\n%s\n", strings.Join(notDeleted, "\n"))
+	case o.DeleteAllInternal && len(deleted) > 0:
+		fmt.Fprintf(o.IO.Out, "Deletion of associated internal topics of the streams groups (%s) was successful.\n", names)
+	}
+	if len(failed) > 0 || len(notDeleted) > 0 {
+		return ErrSilent
+	}
+	return nil
+}
+
+// deleteInternalOf deletes the internal topics of groups that are gone, and returns a line for each group of which it could not.
+func (o *streamsGroupsOptions) deleteInternalOf(ctx context.Context, cl *client.Client, deleted []string, internal map[string][]string) (failed []string) {
+	for _, g := range deleted {
+		if len(internal[g]) == 0 {
+			continue
+		}
+		if err := deleteTopics(ctx, cl, internal[g], func(topic string) { fmt.Fprintf(o.IO.Out, "Failed to delete internal topic: %s\n", topic) }); err != nil {
+			failed = append(failed, fmt.Sprintf("* Internal topics of the streams group '%s' could not be deleted due to: %s", g, javaError(err)))
+		}
+	}
+	return failed
+}
+
+// deleteTopics deletes topics, names those that could not be and returns the first reason.
+func deleteTopics(ctx context.Context, cl *client.Client, topics []string, failed func(topic string)) error {
+	results, err := cl.Admin.DeleteTopics(ctx, topics...)
+	if err != nil {
+		return err
+	}
+	var reason error
+	for _, r := range results.Sorted() {
+		if r.Err != nil {
+			failed(r.Topic)
+			if reason == nil {
+				reason = r.Err
+			}
+		}
+	}
+	return reason
+}
+
+// internalTopics lists the topics that the application made for itself.
+func (g *streamsGroupView) internalTopics() []string {
+	var topics []string
+	if g.topology == nil {
+		return nil
+	}
+	for _, s := range g.topology.Subtopologies {
+		for _, t := range s.StateChangelogTopics {
+			topics = append(topics, t.Topic)
+		}
+		for _, t := range s.RepartitionSourceTopics {
+			topics = append(topics, t.Topic)
+		}
+	}
+	topics = slices.DeleteFunc(topics, func(t string) bool { return !strings.HasPrefix(t, g.Group+"-") })
+	slices.Sort(topics)
+	return slices.Compact(topics)
+}
+
+// inputOffsets are the committed offsets of the topics that the application reads and has not made itself.
+func (g *streamsGroupView) inputOffsets(ctx context.Context, cl *client.Client) (kadm.OffsetResponses, error) {
+	committed, err := committedOffsets(ctx, cl, g.Group)
+	if err != nil || g.topology == nil {
+		return committed, err
+	}
+	var sources []string
+	for _, s := range g.topology.Subtopologies {
+		sources = append(sources, s.SourceTopics...)
+	}
+	for topic := range committed {
+		if !slices.Contains(sources, topic) {
+			delete(committed, topic)
+		}
+	}
+	return committed, nil
+}
+
+// one describes the group that the command is about.
+func (o *streamsGroupsOptions) one(ctx context.Context, cl *client.Client, group string) (*streamsGroupView, error) {
+	described, err := describeStreamsGroups(ctx, cl, []string{group})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(described) == 0:
+		return nil, fmt.Errorf("group %s: no answer", group)
+	case described[0].err != nil:
+		return nil, &kafkaError{kind: kindOf(described[0].err), text: "java.util.concurrent.ExecutionException: " + javaError(described[0].err)}
+	}
+	return &described[0], nil
+}
+
+func (o *streamsGroupsOptions) deleteOffsets(ctx context.Context, cl *client.Client) error {
+	group := o.Groups[0]
+	if !o.AllTopics {
+		if err := checkPartitionsOf(o.Topics); err != nil {
+			return err
+		}
+		return deleteOffsetsOf(ctx, cl, o.IO, o.Output, group, o.Topics)
+	}
+	g, err := o.one(ctx, cl, group)
+	if err != nil {
+		return err
+	}
+	committed, err := g.inputOffsets(ctx, cl)
+	if err != nil {
+		return err
+	}
+	var topics []string
+	for topic, partitions := range committed {
+		var numbers []int32
+		for p := range partitions {
+			numbers = append(numbers, p)
+		}
+		slices.Sort(numbers)
+		topics = append(topics, topic+":"+commaList(numbers))
+	}
+	slices.Sort(topics)
+	return deleteOffsetsOf(ctx, cl, o.IO, o.Output, group, topics)
+}
+
+// checkPartitionsOf refuses NAME:PARTITIONS where the partitions are no numbers.
+func checkPartitionsOf(topics []string) error {
+	for _, t := range topics {
+		name, list, partitioned := strings.Cut(t, ":")
+		for p := range strings.SplitSeq(list, ",") {
+			if _, err := strconv.ParseInt(strings.TrimSpace(p), 10, 32); partitioned && err != nil {
+				return opt.Usagef("Invalid partition '%s' specified in topic arg '%s:%s''", p, name, list)
+			}
+		}
+	}
+	return nil
+}
+
+func (o *streamsGroupsOptions) resetOffsets(ctx context.Context, cl *client.Client) error {
+	groups, err := selectedGroups(ctx, cl, o.Groups, o.AllGroups, "streams")
+	if err != nil {
+		return err
+	}
+	if err := checkPartitionsOf(o.Topics); err != nil {
+		return err
+	}
+	views := []resetView{}
+	failed := false
+	for _, group := range groups {
+		g, err := o.one(ctx, cl, group)
+		if errors.Is(err, kerr.GroupIDNotFound) && !o.AllTopics { // offsets may be set for an application that never ran
+			g, err = &streamsGroupView{Group: group, State: "Empty"}, nil
+		}
+		if err != nil {
+			return err
+		}
+		if g.State != "Empty" && g.State != "Dead" {
+			o.refuseReset(g)
+			failed = true
+			continue
+		}
+		reset, whole, err := o.planReset(ctx, cl, g)
+		if err != nil {
+			return err
+		}
+		failed = failed || !whole
+		if o.Execute {
+			if err := commitReset(ctx, cl, group, reset); err != nil {
+				return err
+			}
+			if err := o.deleteInternal(ctx, cl, g); err != nil {
+				fmt.Fprintf(o.IO.Out, "\nError: %s\n", err)
+				failed = true
+			}
+		}
+		views = append(views, reset...)
+	}
+	if err := o.Output.write(o.IO.Out, views, func(w io.Writer) error { return o.printReset(w, views) }); err != nil {
+		return err
+	}
+	if failed {
+		return ErrSilent
+	}
+	return nil
+}
+
+// refuseReset says why the offsets of an application that runs stay as they are, and who runs it.
+func (o *streamsGroupsOptions) refuseReset(g *streamsGroupView) {
+	fmt.Fprintf(o.IO.Out, "\nError: Assignments can only be reset if the group '%s' is inactive, but the current state is %s.\n", g.Group, g.State)
+	members := make([]string, 0, len(g.Members))
+	for _, m := range g.Members {
+		members = append(members, m.ClientID+" on "+strings.TrimPrefix(m.Host, "/"))
+	}
+	slices.Sort(members)
+	if len(members) > 0 {
+		fmt.Fprintf(o.IO.ErrOut, "Members of the group '%s': %s. Stop them first.\n", g.Group, quantity(len(members), "client", members))
+	}
+}
+
+// planReset computes a group's new offsets; whole is false when topics were named that the group does not read.
+func (o *streamsGroupsOptions) planReset(ctx context.Context, cl *client.Client, g *streamsGroupView) (reset []resetView, whole bool, err error) {
+	if o.Scenario == "from-file" {
+		reset, err = o.fromFile(ctx, cl, g.Group)
+		return reset, true, err
+	}
+	committed, err := g.inputOffsets(ctx, cl)
+	if err != nil {
+		return nil, false, err
+	}
+	var keys []partitionKey
+	if o.AllTopics {
+		committed.Each(func(r kadm.OffsetResponse) { keys = append(keys, partitionKey{r.Topic, r.Partition}) })
+		sortPartitions(keys)
+	} else {
+		if keys, err = namedPartitions(ctx, cl, o.Topics); err != nil {
+			return nil, false, err
+		}
+		for _, k := range keys {
+			if _, ok := committed.Lookup(k.topic, k.partition); !ok {
+				fmt.Fprintf(o.IO.Out, "\nError: One or more topics are not part of the group '%s'.\n", g.Group)
+				return nil, false, nil
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil, true, nil
+	}
+	b, err := readBounds(ctx, cl, keys)
+	if err != nil {
+		return nil, false, err
+	}
+	target, err := o.target(ctx, cl, committed, b, keys)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, k := range keys {
+		offset, err := target(k)
+		if err != nil {
+			return nil, false, err
+		}
+		reset = append(reset, resetView{g.Group, k.topic, k.partition, offset})
+	}
+	return reset, true, nil
+}
+
+// deleteInternal deletes the internal topics that --execute was asked to delete. Unlike the original, it deletes no topic that
+// the application has not made itself.
+func (o *streamsGroupsOptions) deleteInternal(ctx context.Context, cl *client.Client, g *streamsGroupView) error {
+	if !o.DeleteAllInternal && len(o.DeleteInternal) == 0 {
+		return nil
+	}
+	topics := g.internalTopics()
+	if !o.DeleteAllInternal {
+		for _, t := range o.DeleteInternal {
+			if !slices.Contains(topics, t) {
+				return fmt.Errorf("Deleting internal topics for group '%s' failed because the topics do not exist.", g.Group)
+			}
+		}
+		topics = o.DeleteInternal
+	}
+	existing, err := cl.Admin.ListTopics(ctx)
+	if err != nil {
+		return err
+	}
+	topics = slices.DeleteFunc(slices.Clone(topics), func(t string) bool { return !existing.Has(t) })
+	if len(topics) == 0 {
+		return fmt.Errorf("Deleting internal topics for group '%s' failed because the topics do not exist.", g.Group)
+	}
+	if err := deleteTopics(ctx, cl, topics, func(string) {}); err != nil {
+		return fmt.Errorf("Deleting internal topics for group '%s' failed due to %s", g.Group, err)
+	}
+	return nil
+}
+
+func (o *streamsGroupsOptions) printReset(w io.Writer, views []resetView) error {
+	if o.Export {
+		out := csv.NewWriter(w)
+		for _, v := range views {
+			row := []string{v.Group, v.Topic, strconv.Itoa(int(v.Partition)), strconv.FormatInt(v.NewOffset, 10)}
+			if len(o.Groups) == 1 && !o.AllGroups {
+				row = row[1:]
+			}
+			if err := out.Write(row); err != nil {
+				return err
+			}
+		}
+		out.Flush()
+		fmt.Fprintln(w)
+		return out.Error()
+	}
+	const layout = "\n%-30s %-30s %-10s %-15s"
+	fmt.Fprintf(w, layout, "GROUP", "TOPIC", "PARTITION", "NEW-OFFSET")
+	for _, v := range views {
+		fmt.Fprintf(w, layout, v.Group, v.Topic, strconv.Itoa(int(v.Partition)), strconv.FormatInt(v.NewOffset, 10))
+	}
+	fmt.Fprintln(w)
+	return nil
+}

@@ -1,0 +1,304 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/commands/client"
+)
+
+// streamsGroupView is one group of kgo streams-groups --describe.
+type streamsGroupView struct {
+	Group                 string              `json:"group"`
+	State                 string              `json:"state"`
+	Coordinator           int32               `json:"coordinator"`
+	CoordinatorAddress    string              `json:"coordinator_address"`
+	GroupEpoch            int32               `json:"group_epoch"`
+	TargetAssignmentEpoch int32               `json:"target_assignment_epoch"`
+	Members               []streamsMemberView `json:"members"`
+	Offsets               []streamsOffsetView `json:"offsets,omitempty"`
+
+	topology *kmsg.StreamsGroupDescribeResponseGroupTopology
+	err      error
+}
+
+type streamsMemberView struct {
+	MemberID      string           `json:"member_id"`
+	ProcessID     string           `json:"process_id"`
+	ClientID      string           `json:"client_id"`
+	Host          string           `json:"host"`
+	Epoch         int32            `json:"epoch"`
+	TopologyEpoch int32            `json:"topology_epoch"`
+	Protocol      string           `json:"protocol"` // streams or classic
+	Assignment    streamsTasksView `json:"assignment"`
+	Target        streamsTasksView `json:"target_assignment"`
+}
+
+type streamsTasksView struct {
+	Active  []subtopologyTasks `json:"active"`
+	Standby []subtopologyTasks `json:"standby"`
+	Warmup  []subtopologyTasks `json:"warmup"`
+}
+
+type subtopologyTasks struct {
+	Subtopology string  `json:"subtopology"`
+	Partitions  []int32 `json:"partitions"`
+}
+
+// streamsOffsetView is one partition that a streams group reads. What is not committed is null.
+type streamsOffsetView struct {
+	Topic         string `json:"topic"`
+	Partition     int32  `json:"partition"`
+	LeaderEpoch   *int32 `json:"leader_epoch"`
+	CurrentOffset *int64 `json:"current_offset"`
+	LogEndOffset  int64  `json:"log_end_offset"`
+	Lag           int64  `json:"lag"`
+}
+
+func (o *streamsGroupsOptions) describe(ctx context.Context, cl *client.Client) error {
+	names, err := selectedGroups(ctx, cl, o.Groups, o.AllGroups, "streams")
+	if err != nil {
+		return err
+	}
+	groups, err := describeStreamsGroups(ctx, cl, names)
+	if err != nil {
+		return err
+	}
+	for i := range groups {
+		g := &groups[i]
+		if g.err != nil {
+			return errors.New(javaError(g.err))
+		}
+		if o.View == "offsets" {
+			if g.Offsets, err = streamsOffsets(ctx, cl, g); err != nil {
+				return err
+			}
+		}
+	}
+	return o.Output.write(o.IO.Out, groups, func(w io.Writer) error {
+		for i := range groups {
+			o.printGroup(w, &groups[i])
+		}
+		return nil
+	})
+}
+
+func describeStreamsGroups(ctx context.Context, cl *client.Client, names []string) (groups []streamsGroupView, err error) {
+	if len(names) == 0 {
+		return []streamsGroupView{}, nil
+	}
+	req := kmsg.NewPtrStreamsGroupDescribeRequest()
+	req.Groups = names
+	err = untilCoordinated(ctx, func() error {
+		groups = make([]streamsGroupView, 0, len(names))
+		for _, shard := range cl.RequestSharded(ctx, req) {
+			if shard.Err != nil {
+				return shard.Err
+			}
+			for i := range shard.Resp.(*kmsg.StreamsGroupDescribeResponse).Groups {
+				v := newStreamsGroupView(&shard.Resp.(*kmsg.StreamsGroupDescribeResponse).Groups[i])
+				v.Coordinator, v.CoordinatorAddress = shard.Meta.NodeID, fmt.Sprintf("%s:%d", shard.Meta.Host, shard.Meta.Port)
+				if isCoordinatorError(v.err) {
+					return v.err
+				}
+				groups = append(groups, v)
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(groups, func(a, b streamsGroupView) int { return strings.Compare(a.Group, b.Group) })
+	return groups, err
+}
+
+func newStreamsGroupView(g *kmsg.StreamsGroupDescribeResponseGroup) streamsGroupView {
+	v := streamsGroupView{
+		Group: g.Group, State: g.State, GroupEpoch: g.Epoch, TargetAssignmentEpoch: g.AssignmentEpoch,
+		Members: []streamsMemberView{}, topology: g.Topology, err: serverError(g.ErrorCode, g.ErrorMessage),
+	}
+	for i := range g.Members {
+		m := &g.Members[i]
+		protocol := "streams"
+		if m.IsClassic {
+			protocol = "classic"
+		}
+		v.Members = append(v.Members, streamsMemberView{
+			MemberID: m.MemberID, ProcessID: m.ProcessID, ClientID: m.ClientID, Host: m.ClientHost, Epoch: m.MemberEpoch,
+			TopologyEpoch: m.TopologyEpoch, Protocol: protocol, Assignment: tasksOf(&m.Assignment), Target: tasksOf(&m.TargetAssignment),
+		})
+	}
+	return v
+}
+
+func tasksOf(a *kmsg.StreamsAssignment) streamsTasksView {
+	sorted := func(list []kmsg.TaskIDs) []subtopologyTasks {
+		out := []subtopologyTasks{}
+		for _, t := range list {
+			slices.Sort(t.Partitions)
+			out = append(out, subtopologyTasks{t.SubtopologyID, t.Partitions})
+		}
+		slices.SortFunc(out, func(a, b subtopologyTasks) int { return strings.Compare(a.Subtopology, b.Subtopology) })
+		return out
+	}
+	return streamsTasksView{sorted(a.ActiveTasks), sorted(a.StandbyTasks), sorted(a.WarmupTasks)}
+}
+
+// streamsOffsets lists the partitions that the group's active tasks read, and how far they are.
+func streamsOffsets(ctx context.Context, cl *client.Client, g *streamsGroupView) ([]streamsOffsetView, error) {
+	keys := g.readPartitions()
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	committed, err := committedOffsets(ctx, cl, g.Group)
+	if err != nil {
+		return nil, err
+	}
+	b, err := readBounds(ctx, cl, keys)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]streamsOffsetView, 0, len(keys))
+	for _, k := range keys {
+		start, end := b.of(k)
+		row := streamsOffsetView{Topic: k.topic, Partition: k.partition, LogEndOffset: end, Lag: end - start}
+		if r, ok := committed.Lookup(k.topic, k.partition); ok && r.Err == nil && r.At >= 0 {
+			row.CurrentOffset, row.Lag = &r.At, end-r.At
+			if r.LeaderEpoch >= 0 {
+				row.LeaderEpoch = &r.LeaderEpoch
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func committedOffsets(ctx context.Context, cl *client.Client, group string) (committed kadm.OffsetResponses, err error) {
+	err = untilCoordinated(ctx, func() (err error) {
+		committed, err = cl.Admin.FetchOffsets(ctx, group)
+		return err
+	})
+	return committed, err
+}
+
+// readPartitions lists the partitions of the topics that the active tasks read.
+func (g *streamsGroupView) readPartitions() []partitionKey {
+	topics := make(map[string][]string) // by subtopology
+	if g.topology != nil {
+		for _, s := range g.topology.Subtopologies {
+			topics[s.SubtopologyID] = slices.Clone(s.SourceTopics)
+			for _, t := range s.RepartitionSourceTopics {
+				topics[s.SubtopologyID] = append(topics[s.SubtopologyID], t.Topic)
+			}
+		}
+	}
+	var keys []partitionKey
+	for _, m := range g.Members {
+		for _, task := range m.Assignment.Active {
+			for _, topic := range topics[task.Subtopology] {
+				for _, p := range task.Partitions {
+					keys = append(keys, partitionKey{topic, p})
+				}
+			}
+		}
+	}
+	sortPartitions(keys)
+	return slices.Compact(keys)
+}
+
+func (o *streamsGroupsOptions) printGroup(w io.Writer, g *streamsGroupView) {
+	switch {
+	case o.View == "state":
+		if g.State == "Empty" || g.State == "Dead" {
+			what := "has no active members."
+			if g.State == "Dead" {
+				what = "group state is DEAD."
+			}
+			fmt.Fprintf(w, "\nError: Streams group '%s' %s\n", g.Group, what)
+		}
+		o.printState(w, g)
+	case len(g.Members) == 0:
+	case o.View == "members":
+		o.printMembers(w, g)
+	case len(g.Offsets) > 0:
+		o.printOffsets(w, g)
+	}
+}
+
+func (o *streamsGroupsOptions) printState(w io.Writer, g *streamsGroupView) {
+	coordinator := fmt.Sprintf("%s (%d)", g.CoordinatorAddress, g.Coordinator)
+	gw, cw := max(15, len(g.Group)), max(25, len(coordinator))
+	if o.Verbose {
+		fmt.Fprintf(w, "%-*s %-*s %-25s %-15s %-25s %s\n", gw, "GROUP", cw, "COORDINATOR (ID)", "STATE", "GROUP-EPOCH", "TARGET-ASSIGNMENT-EPOCH", "#MEMBERS")
+		fmt.Fprintf(w, "%-*s %-*s %-25s %-15d %-25d %d\n", gw, g.Group, cw, coordinator, g.State, g.GroupEpoch, g.TargetAssignmentEpoch, len(g.Members))
+		return
+	}
+	fmt.Fprintf(w, "%-*s %-*s %-25s %s\n", gw, "GROUP", cw, "COORDINATOR (ID)", "STATE", "#MEMBERS")
+	fmt.Fprintf(w, "%-*s %-*s %-25s %d\n", gw, g.Group, cw, coordinator, g.State, len(g.Members))
+}
+
+func (o *streamsGroupsOptions) printMembers(w io.Writer, g *streamsGroupView) {
+	gw, mw, pw, cw := max(15, len(g.Group)), 15, 15, 15
+	for _, m := range g.Members {
+		mw, pw, cw = max(mw, len(m.MemberID)), max(pw, len(m.ProcessID)), max(cw, len(m.ClientID))
+	}
+	row := func(group, targetEpoch, topologyEpoch, member, protocol, epoch, process, clientID, tasks string) {
+		if o.Verbose {
+			fmt.Fprintf(w, "%-*s %-25s %-15s%-*s %-15s %-15s %-*s %-*s %s\n", gw, group, targetEpoch, topologyEpoch, mw, member, protocol, epoch, pw, process, cw, clientID, tasks)
+			return
+		}
+		fmt.Fprintf(w, "%-*s %-*s %-*s %-*s %s\n", gw, group, mw, member, pw, process, cw, clientID, tasks)
+	}
+	row("GROUP", "TARGET-ASSIGNMENT-EPOCH", "TOPOLOGY-EPOCH", "MEMBER", "MEMBER-PROTOCOL", "MEMBER-EPOCH", "PROCESS", "CLIENT-ID", "ASSIGNMENTS")
+	for _, m := range g.Members {
+		tasks := m.Assignment.text("")
+		if o.Verbose {
+			tasks += m.Target.text("TARGET-")
+		}
+		row(g.Group, strconv.Itoa(int(g.TargetAssignmentEpoch)), strconv.Itoa(int(m.TopologyEpoch)), m.MemberID, m.Protocol, strconv.Itoa(int(m.Epoch)),
+			m.ProcessID, m.ClientID, tasks)
+	}
+}
+
+// text prints ACTIVE: 0:[0,1,2]; 1:[0]; STANDBY: ...
+func (v *streamsTasksView) text(prefix string) string {
+	var out strings.Builder
+	for _, kind := range []struct {
+		name  string
+		tasks []subtopologyTasks
+	}{{"ACTIVE", v.Active}, {"STANDBY", v.Standby}, {"WARMUP", v.Warmup}} {
+		if len(kind.tasks) == 0 {
+			continue
+		}
+		out.WriteString(prefix + kind.name + ": ")
+		for _, t := range kind.tasks {
+			fmt.Fprintf(&out, "%s:[%s]; ", t.Subtopology, commaList(t.Partitions))
+		}
+	}
+	return out.String()
+}
+
+func (o *streamsGroupsOptions) printOffsets(w io.Writer, g *streamsGroupView) {
+	gw, tw := max(15, len(g.Group)), 15
+	for _, r := range g.Offsets {
+		tw = max(tw, len(r.Topic))
+	}
+	if o.Verbose {
+		const layout = "%-*s %-*s %-10s %-15s %-15s %-15s %-15s\n"
+		fmt.Fprintf(w, layout, gw, "GROUP", tw, "TOPIC", "PARTITION", "CURRENT-OFFSET", "LEADER-EPOCH", "LOG-END-OFFSET", "OFFSET-LAG")
+		for _, r := range g.Offsets {
+			fmt.Fprintf(w, layout, gw, g.Group, tw, r.Topic, strconv.Itoa(int(r.Partition)), number(r.CurrentOffset), number(r.LeaderEpoch), number(&r.LogEndOffset), number(&r.Lag))
+		}
+		return
+	}
+	fmt.Fprintf(w, "%-*s %-*s %-10s %s\n", gw, "GROUP", tw, "TOPIC", "PARTITION", "OFFSET-LAG")
+	for _, r := range g.Offsets {
+		fmt.Fprintf(w, "%-*s %-*s %-10d %d\n", gw, g.Group, tw, r.Topic, r.Partition, r.Lag)
+	}
+}

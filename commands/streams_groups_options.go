@@ -1,0 +1,41 @@
+package commands
+
+import "github.com/kgo-project/kgo/commands/opt"
+
+var streamsGroupsSpec = &opt.Spec{
+	Name:  "streams-groups",
+	Intro: "This tool helps to list, or describe streams groups.",
+	Options: []opt.Option{
+		{Name: "all-groups", Desc: "Apply to all streams groups."},
+		{Name: "all-input-topics", Desc: "Consider all source topics used in the topology of the group. Supported operations: delete-offsets, reset-offsets."},
+		{Name: "bootstrap-server", Arg: opt.Required, Type: "String", Meta: "server to connect to", Desc: "REQUIRED: The server(s) to connect to."},
+		{Name: "by-duration", Arg: opt.Required, Type: "String", Meta: "duration", Desc: "Reset offsets to offset by duration from current timestamp. Format: 'PnDTnHnMnS'"},
+		{Name: "command-config", Arg: opt.Required, Type: "String", Meta: "command config property file", Desc: "Property file containing configs to be passed to Admin Client.", Complete: "file"},
+		{Name: "delete", Desc: "Pass in groups to delete topic partition offsets and ownership information over the entire streams group. For instance --group g1 --group g2"},
+		{Name: "delete-all-internal-topics", Desc: "Delete all internal topics linked to the streams group. Supported operations: reset-offsets, delete.With reset-offsets, this option is applicable only when --execute is used."},
+		{Name: "delete-internal-topic", Arg: opt.Required, Type: "String", Repeat: true, Desc: "Delete specified internal topic of the streams group. Supported operations: reset-offsets.This option is applicable only when --execute is used."},
+		{Name: "delete-offsets", Desc: "Delete offsets of streams group. Supports one streams group at the time, and multiple topics."},
+		{Name: "describe", Desc: "Describe streams group and list offset lag related to given group."},
+		{Name: "dry-run", Desc: "Only show results without executing changes on streams group. Supported operations: reset-offsets."},
+		{Name: "execute", Desc: "Execute operation. Supported operations: reset-offsets."},
+		{Name: "export", Desc: "Export operation execution to a CSV file. Supported operations: reset-offsets."},
+		{Name: "from-file", Arg: opt.Required, Type: "String", Meta: "path to CSV file", Repeat: true, Desc: "Reset offsets to values defined in CSV file.", Complete: "file"},
+		{Name: "group", Arg: opt.Required, Type: "String", Meta: "streams group", Repeat: true, Desc: "The streams group we wish to act on.", Complete: "group"},
+		{Name: "help", Desc: "Print usage information."},
+		{Name: "input-topic", Arg: opt.Required, Type: "String", Meta: "topic", Repeat: true, Desc: "The input topic whose committed offset should be deleted or reset. In `reset-offsets` case, partitions can be specified using this format: `topic1:0,1,2`, where 0,1,2 are the partition to be included in the process. Multiple input topics can be specified. Supported operations: delete-offsets, reset-offsets.", Complete: "topic"},
+		{Name: "list", Desc: "List all streams groups."},
+		{Name: "members", Desc: "Describe members of the group. This option may be used with the '--describe' option only."},
+		{Name: "offsets", Desc: "Describe the group and list all topic partitions in the group along with their offset information.This is the default sub-action and may be used with the '--describe' option only."},
+		{Name: "reset-offsets", Desc: "Reset offsets of streams group. The instances should be inactive.\nHas 2 execution options: --dry-run to plan which offsets to reset, and --execute to update the offsets.\nIf you use --execute, all internal topics linked to the group will also be deleted.\nYou must choose one of the following reset specifications: --to-datetime, --by-duration, --to-earliest, --to-latest, --shift-by, --from-file, --to-current, --to-offset.\nTo define the scope use --all-input-topics or --input-topic. One scope must be specified unless you use '--from-file'.\nFails if neither '--dry-run' nor '--execute' is specified."},
+		{Name: "shift-by", Arg: opt.Required, Type: "Long", Meta: "number-of-offsets", Desc: "Reset offsets shifting current offset by 'n', where 'n' can be positive or negative."},
+		{Name: "state", Arg: opt.Optional, Type: "String", Desc: "When specified with '--list', it displays the state of all groups. It can also be used to list groups with specific states. Valid values are Empty, NotReady, Stable, Assigning, Reconciling, and Dead."},
+		{Name: "timeout", Arg: opt.Required, Type: "Long", Meta: "timeout (ms)", Default: "30000", Desc: "The timeout that can be set for some use cases. For example, it can be used when describing the group to specify the maximum amount of time in milliseconds to wait before the group stabilizes."},
+		{Name: "to-current", Desc: "Reset offsets to current offset."},
+		{Name: "to-datetime", Arg: opt.Required, Type: "String", Meta: "datetime", Repeat: true, Desc: "Reset offsets to offset from datetime. Format: 'YYYY-MM-DDThh:mm:ss.sss'"},
+		{Name: "to-earliest", Desc: "Reset offsets to earliest offset."},
+		{Name: "to-latest", Desc: "Reset offsets to latest offset."},
+		{Name: "to-offset", Arg: opt.Required, Type: "Long", Meta: "offset", Repeat: true, Desc: "Reset offsets to a specific offset."},
+		{Name: "verbose", Desc: "Use with --describe --state  to show group epoch and target assignment epoch.\nUse with --describe --members to show for each member the member epoch, target assignment epoch, current assignment, target assignment, and whether member is still using the classic rebalance protocol.\nUse with --describe --offsets  and --describe  to show leader epochs for each partition."},
+		{Name: "version", Desc: "Display Kafka version."},
+	},
+}
