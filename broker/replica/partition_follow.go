@@ -45,6 +45,13 @@ func (p *Partition) position(leaderEpoch int32) (position, error) {
 			return position{}, err
 		}
 	}
+	for latest := log.LatestEpoch(); latest > leaderEpoch; latest = log.LatestEpoch() {
+		// No leader can have written that: the log is damaged where the epoch begins. The leader would not know what to make of it, for ever.
+		p.manager.logger.Error("the log has records of a leader epoch that has not begun; they are fetched again", "partition", p.tp.String(), "epoch", latest, "leader_epoch", leaderEpoch)
+		if err := p.truncate(leaderEpoch, firstOfLastEpoch); err != nil {
+			return position{}, err
+		}
+	}
 	return position{fetchOffset: log.LogEndOffset(), lastFetchedEpoch: log.LatestEpoch(), logStartOffset: log.LogStartOffset(), highWatermark: hw}, nil
 }
 
@@ -96,6 +103,15 @@ func (p *Partition) truncate(leaderEpoch int32, to func(*storage.Log) int64) err
 		_, err := log.TruncateTo(offset)
 		return err
 	})
+}
+
+// firstOfLastEpoch is where the log's newest leader epoch begins.
+func firstOfLastEpoch(log *storage.Log) int64 {
+	entries := log.EpochEntries()
+	if len(entries) == 0 {
+		return log.LogEndOffset()
+	}
+	return max(entries[len(entries)-1].StartOffset, log.LogStartOffset())
 }
 
 // restartAt empties the log, which ends before the leader's begins.

@@ -52,6 +52,7 @@ type Log struct {
 	flushedByOwner bool           // see LogOptions
 	background     sync.WaitGroup // flushes after a roll, and reports of a failure; Close waits for them
 	trash          *trash
+	compaction     *compaction
 	epochsLost     bool // the checkpoint was damaged; while opening only
 
 	// mu guards the order of changes to the log. Never held across fsync of data.

@@ -51,6 +51,8 @@ type Manager struct {
 	dirs   []*logDir
 	trash  *trash
 
+	compaction compaction
+
 	stop    context.CancelFunc // of the background work
 	running sync.WaitGroup
 
@@ -229,7 +231,7 @@ func (m *Manager) GetOrCreate(tp ident.TopicPartition, topicID ident.TopicID, cf
 func (m *Manager) makeLog(d *logDir, tp ident.TopicPartition, topicID ident.TopicID, cfg LogConfig, name string) (*Log, error) {
 	l, err := OpenLog(context.Background(), LogOptions{
 		FS: m.fsys, Dir: vfs.Join(d.path, name), TopicPartition: tp, TopicID: topicID, Config: cfg,
-		Logger: m.logger, OnFailure: func(err error) { m.failDir(d, err) }, trash: m.trash,
+		Logger: m.logger, OnFailure: func(err error) { m.failDir(d, err) }, trash: m.trash, compaction: &m.compaction,
 	})
 	var damaged *CorruptionError
 	if err != nil && !errors.As(err, &damaged) && !errors.Is(err, kerr.InconsistentTopicID) {

@@ -58,6 +58,8 @@ func (m *Manager) MarkStray(tp ident.TopicPartition) error {
 
 // setAside closes a log and renames its directory. A deleted one is removed later.
 func (m *Manager) setAside(l *Log, suffix string) error {
+	resume := m.compaction.pause(l.tp)
+	defer resume()
 	l.abandon() // before the rename, which some systems refuse while files are open
 	d := m.dirOf(l)
 	if d == nil || !d.online() {
@@ -185,7 +187,7 @@ func (m *Manager) PromoteFuture(tp ident.TopicPartition) (*Log, error) {
 	var l *Log
 	if err == nil {
 		l, err = OpenLog(context.Background(), LogOptions{
-			FS: m.fsys, Dir: to, TopicPartition: tp, TopicID: future.TopicID(), Config: *future.Config(), Logger: m.logger, trash: m.trash,
+			FS: m.fsys, Dir: to, TopicPartition: tp, TopicID: future.TopicID(), Config: *future.Config(), Logger: m.logger, trash: m.trash, compaction: &m.compaction,
 			LogStartOffset: start, CleanShutdown: true, OnFailure: func(err error) { m.failDir(d, err) },
 		})
 	}

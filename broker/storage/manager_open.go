@@ -107,7 +107,7 @@ func (m *Manager) loadDir(ctx context.Context, d *logDir) error {
 				recoveryPoint = -1
 			}
 			work <- LogOptions{
-				FS: m.fsys, Dir: path, TopicPartition: tp, Config: m.configFor(tp.Topic), Logger: m.logger, trash: m.trash,
+				FS: m.fsys, Dir: path, TopicPartition: tp, Config: m.configFor(tp.Topic), Logger: m.logger, trash: m.trash, compaction: &m.compaction,
 				LogStartOffset: startOffsets[tp], RecoveryPoint: recoveryPoint, CleanShutdown: d.wasClean,
 				OnFailure: func(err error) { m.failDir(d, err) },
 			}

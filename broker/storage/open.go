@@ -30,7 +30,8 @@ type LogOptions struct {
 	FlushedByOwner bool
 	OnFailure      func(err error) // hears of the I/O error that took the log offline, from a goroutine of its own; may be nil
 
-	trash *trash // the manager's; nil: its own
+	trash      *trash      // the manager's; nil: its own
+	compaction *compaction // the manager's; nil: nobody compacts it
 }
 
 // OpenLog opens a log, or makes it, and recovers it: leftovers of interrupted operations are finished or removed, the records from
@@ -42,7 +43,7 @@ func OpenLog(ctx context.Context, opts LogOptions) (*Log, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	l := &Log{tp: opts.TopicPartition, fsys: opts.FS, logger: opts.Logger, onFailure: opts.OnFailure, flushedByOwner: opts.FlushedByOwner, trash: opts.trash}
+	l := &Log{tp: opts.TopicPartition, fsys: opts.FS, logger: opts.Logger, onFailure: opts.OnFailure, flushedByOwner: opts.FlushedByOwner, trash: opts.trash, compaction: opts.compaction}
 	if l.trash == nil {
 		l.trash = newTrash()
 	}

@@ -18,6 +18,19 @@ func (l *Log) TruncateTo(offset int64) (bool, error) {
 	if err := l.usable(); err != nil {
 		return false, err
 	}
+	if offset >= l.LogEndOffset() {
+		return l.truncateTo(offset)
+	}
+	resume := l.compaction.pause(l.tp)
+	defer resume()
+	cut, err := l.truncateTo(offset)
+	if err != nil {
+		return cut, err
+	}
+	return cut, l.failIf(l.compaction.truncated(l, offset))
+}
+
+func (l *Log) truncateTo(offset int64) (bool, error) {
 	l.flushMu.Lock()
 	defer l.flushMu.Unlock()
 	l.mu.Lock()
@@ -48,8 +61,14 @@ func (l *Log) TruncateTo(offset int64) (bool, error) {
 			return true, l.fail(err)
 		}
 	}
-	if err := l.truncateActive(kept[last], offset); err != nil {
+	end, err := l.truncateActive(kept[last], offset)
+	if err != nil {
 		return true, l.fail(fmt.Errorf("truncate %s to %d: %w", l.tp, offset, err))
+	}
+	if end < offset {
+		offset = end
+		l.logEndOffset.Store(offset)
+		l.lowerMarksLocked(offset)
 	}
 	l.epochs.writeAtOnce()
 	if err := errors.Join(l.epochs.truncateFromEnd(offset), l.epochs.sync()); err != nil {
@@ -71,36 +90,40 @@ func (l *Log) lowerMarksLocked(end int64) {
 	l.recoveryPoint.Store(min(l.recoveryPoint.Load(), end))
 }
 
-func (l *Log) truncateActive(seg *Segment, offset int64) error {
+// truncateActive cuts the segment off at offset, or at damage that hides where that is: the offset at which it then ends is returned.
+func (l *Log) truncateActive(seg *Segment, offset int64) (end int64, err error) {
 	seg.mending.Lock() // a reader that mends the indexes has seen more than will be left
 	defer seg.mending.Unlock()
 	if err := errors.Join(seg.offsetIndex.load(), seg.timeIndex.load()); err != nil {
 		if !errors.Is(err, errIndexDamaged) {
-			return err
+			return offset, err
 		}
 		if err := seg.rebuildIndexes(l.cfg.Load().IndexIntervalBytes); err != nil {
-			return err
+			return offset, err
 		}
 	}
 	at, err := seg.locate(offset)
+	if _, damaged := errors.AsType[*CorruptionError](err); damaged {
+		at, offset, err = l.locateInDamaged(seg, offset)
+	}
 	if err != nil {
-		return err
+		return offset, err
 	}
 	relative := offset - seg.baseOffset
 	if err := seg.offsetIndex.truncate(func(e indexEntry) bool { return int64(e.value) < at.position }); err != nil {
-		return err
+		return offset, err
 	}
 	if err := seg.timeIndex.truncate(func(e indexEntry) bool { return int64(e.value) < relative }); err != nil {
-		return err
+		return offset, err
 	}
 	if err := seg.txns.truncate(offset); err != nil {
-		return err
+		return offset, err
 	}
 	if err := seg.file.Truncate(at.position); err != nil {
-		return err
+		return offset, err
 	}
 	if err := seg.file.Sync(); err != nil {
-		return err
+		return offset, err
 	}
 	seg.size.Store(at.position)
 	seg.checked.cut(at.position)
@@ -111,13 +134,33 @@ func (l *Log) truncateActive(seg *Segment, offset int64) error {
 		seg.rollingTimestamp, seg.createdMs = noRollingTimestamp, nowMs()
 	} else if seg.rollingTimestamp == noRollingTimestamp {
 		if err := seg.readRollingTimestamp(); err != nil {
-			return err
+			return offset, err
 		}
 	}
 	seg.newest.Lock()
 	seg.newest.known = false // the time index knows the largest timestamp that is left, as far as it has entries
 	seg.newest.Unlock()
-	return seg.startTail(offset)
+	return offset, seg.startTail(offset)
+}
+
+// locateInDamaged finds where to cut a segment for it to end at offset, or before, at damage that can't be put right.
+func (l *Log) locateInDamaged(seg *Segment, offset int64) (located, int64, error) {
+	check := headerCheck{log: l, seg: seg, endOffset: -1, recoveryPoint: -1, epochsUpTo: math.MaxInt64, indexLast: -1}
+	good, err := check.run(0, seg.size.Load())
+	damage, damaged := errors.AsType[*CorruptionError](err)
+	if err != nil && !damaged {
+		return located{}, offset, err
+	}
+	if at, err := seg.scanFor(offset, 0); err == nil && at.position <= good {
+		return at, offset, nil
+	}
+	end := seg.baseOffset
+	if check.prev != nil {
+		end = check.prev.last + 1
+	}
+	l.logger.Warn("the log is cut at damage that lies before the offset it is truncated to", "topic", l.tp.Topic, "partition", l.tp.Partition,
+		"offset", offset, "log_end_offset", end, "reason", damage)
+	return located{position: good}, end, nil
 }
 
 func (l *Log) reloadProducersLocked(end int64) error {
@@ -137,6 +180,15 @@ func (l *Log) TruncateFullyAndStartAt(offset int64) error {
 	if err := l.usable(); err != nil {
 		return err
 	}
+	resume := l.compaction.pause(l.tp)
+	defer resume()
+	if err := l.truncateFully(offset); err != nil {
+		return err
+	}
+	return l.failIf(l.compaction.truncated(l, offset))
+}
+
+func (l *Log) truncateFully(offset int64) error {
 	l.flushMu.Lock()
 	defer l.flushMu.Unlock()
 	l.mu.Lock()

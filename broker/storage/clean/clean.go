@@ -136,6 +136,7 @@ func New(cfg Config, manager *storage.Manager) *Cleaner {
 	}
 	c.idle = sync.NewCond(&c.mu)
 	c.ctx, c.stop = context.WithCancel(context.Background())
+	manager.SetCompactor(c)
 	return c
 }
 

@@ -33,6 +33,9 @@ func (p *pass) run(ctx context.Context) (endOffset int64, err error) {
 	p.all = all
 	p.scanner = scanner{buf: make([]byte, p.cfg.IOBufferSize), limit: p.cfg.DecompressLimit, throttle: p.throttle}
 	p.keys = newOffsetMap(p.cfg.DedupeBufferSize/int64(p.cfg.Threads), p.cfg.DedupeLoadFactor, p.candidate.firstUncleanable-p.candidate.firstDirty)
+	if err := p.check(ctx, all); err != nil {
+		return 0, err
+	}
 	if err := p.index(ctx, all); err != nil {
 		return 0, err
 	}
@@ -48,6 +51,19 @@ func (p *pass) run(ctx context.Context) (endOffset int64, err error) {
 	}
 	p.stats = f.stats
 	return endOffset, nil
+}
+
+// check makes sure that the batches lie at their offsets: those decide what is kept.
+func (p *pass) check(ctx context.Context, all []*storage.Segment) error {
+	for i, seg := range all {
+		if i+1 == len(all) || seg.BaseOffset() >= p.candidate.firstUncleanable {
+			break
+		}
+		if err := errors.Join(ctx.Err(), p.candidate.log.CheckBeforeCompaction(seg, all[i+1].BaseOffset())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func activeProducers(l *storage.Log) map[int64]storage.ProducerInfo {
