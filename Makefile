@@ -7,7 +7,7 @@ LDFLAGS       := -s -w -X github.com/kgo-project/kgo/commands.version=$(VERSION)
 PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 export CGO_ENABLED ?= 0
 
-.PHONY: build test race sim soak lint tidy cross interop demo bench clean
+.PHONY: build test race sim soak lint tidy cross interop demo demo-acks walkthrough bench clean
 
 build: ## one static binary: bin/kgo
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/kgo
@@ -38,6 +38,12 @@ interop: build ## real clients and tools beside kgo: KGO_PYTHON names a python w
 
 demo: build ## starts a cluster, creates a topic, produces, consumes, shows LAG, stops
 	@./testdata/demo.sh $(BIN)
+
+demo-acks: build ## what acks 0, 1 and all risk: kills leaders under a producer and counts what was acknowledged and is lost
+	@./testdata/demo-acks.sh $(BIN)
+
+walkthrough: ## run every command of docs/walkthrough.md and compare what it prints; UPDATE=-update writes it instead
+	$(GO) test -tags slow -count=1 -timeout 15m -run TestWalkthrough ./docs $(UPDATE)
 
 bench: build ## kgo beside Apache Kafka (KAFKA_LAB_CMD), writes docs/performance.md
 	$(GO) run ./cmd/kgo-bench -kgo $(BIN) -o docs/performance.md

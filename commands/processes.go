@@ -73,7 +73,7 @@ func newServerStopCmd(f *Factory) *cobra.Command {
 		Short:   "Stop the servers that run on this machine",
 		GroupID: groupCluster,
 		Long: `Asks the kgo servers that this user runs on this machine to stop, as kafka-server-stop.sh does: all of them,
-those of one role, or the one with a node id. It does not wait for them.`,
+those of one role, or the one with a node id, and waits for their end.`,
 		Example: `  kgo server-stop
   kgo server-stop --node-id 2`,
 		Args: cobra.NoArgs,
@@ -101,7 +101,7 @@ func newCoordinatorStopCmd(f *Factory) *cobra.Command {
 		Aliases: []string{"zookeeper-server-stop"},
 		Short:   "Stop the coordinators that run on this machine",
 		GroupID: groupCluster,
-		Long:    "Asks the kgo coordinators that this user runs on this machine to stop. It does not wait for them.",
+		Long:    "Asks the kgo coordinators that this user runs on this machine to stop, and waits for their end.",
 		Example: "  kgo coordinator-stop",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -112,7 +112,7 @@ func newCoordinatorStopCmd(f *Factory) *cobra.Command {
 
 // stopProcesses signals the processes that match; none is an error, in the script's words.
 func stopProcesses(f *Factory, none string, match func(process) bool) error {
-	stopped := 0
+	var stopped []process
 	for _, p := range runningProcesses() {
 		if !match(p) {
 			continue
@@ -120,14 +120,27 @@ func stopProcesses(f *Factory, none string, match func(process) bool) error {
 		if err := terminate(p.PID); err != nil {
 			return fmt.Errorf("stop process %d: %w", p.PID, err)
 		}
-		stopped++
+		stopped = append(stopped, p)
 	}
-	if stopped == 0 {
+	if len(stopped) == 0 {
 		fmt.Fprintln(f.IO.Out, none)
 		return ErrSilent
 	}
+	deadline := time.Now().Add(stopPatience)
+	for _, p := range stopped {
+		for isKgo(p.PID) && processState(p.PID) != 'Z' {
+			if time.Now().After(deadline) {
+				fmt.Fprintf(f.IO.ErrOut, "process %d is still stopping\n", p.PID)
+				return nil
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
 	return nil
 }
+
+// stopPatience is how long server-stop waits: whoever starts the server again in the next line finds its folder free.
+const stopPatience = 30 * time.Second
 
 // detachPatience is how long a detached server may take to come up before its parent stops watching.
 const detachPatience = 30 * time.Second
@@ -145,15 +158,19 @@ func (o *serverOptions) detach(name string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	path := filepath.Join(dir, name+".out")
-	out, err := os.Create(path)
+	log := name
+	if o.file != "" { // so that several servers started in one folder have a log each
+		log = strings.TrimSuffix(filepath.Base(o.file), filepath.Ext(o.file))
+	}
+	path := filepath.Join(dir, log+".out")
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_APPEND|os.O_WRONLY, 0o644) // the one before may still write to it
 	if err != nil {
 		return err
 	}
 	defer out.Close() //nolint:errcheck // the child writes to a copy of its own
 	address := o.addrFile
 	if address == "" {
-		address = filepath.Join(dir, fmt.Sprintf(".%s-%d.address", name, os.Getpid()))
+		address = filepath.Join(dir, fmt.Sprintf(".%s-%d.address", log, os.Getpid()))
 		defer func() { _ = os.Remove(address) }() // not there if the child did not come so far
 	}
 	args := []string{name, "--address-file", address, "--log-level", o.logLevel}
@@ -181,8 +198,7 @@ func (o *serverOptions) detach(name string) error {
 	for began := time.Now(); time.Since(began) < detachPatience; {
 		select {
 		case err := <-ended:
-			raw, _ := os.ReadFile(path)
-			return fmt.Errorf("kgo %s did not start (%w): %s", name, err, strings.TrimSpace(string(raw)))
+			return fmt.Errorf("kgo %s did not start (%w): %s", name, err, strings.TrimSpace(tailOf(path)))
 		case <-tick.C:
 		}
 		if _, err := os.Stat(address); err == nil {
