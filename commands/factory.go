@@ -17,12 +17,13 @@ type Factory struct {
 	Getenv func(string) string
 	Now    func() time.Time
 
-	clients []*client.Client // opened by the running command
+	clients []*client.Client     // opened by the running command
+	specs   map[string]*opt.Spec // of the mirrored tools, by name
 }
 
 // NewFactory returns a factory for a real process.
 func NewFactory(streams *IOStreams) *Factory {
-	return &Factory{IO: streams, Getenv: os.Getenv, Now: time.Now}
+	return &Factory{IO: streams, Getenv: os.Getenv, Now: time.Now, specs: make(map[string]*opt.Spec)}
 }
 
 // defaultTimeout bounds the whole of an administrative command.

@@ -24,6 +24,10 @@ var featuresSpec = &opt.Spec{
 		{Name: "bootstrap-server", Arg: opt.Required, Meta: "BOOTSTRAP_SERVER", Desc: "A comma-separated list of host:port pairs to use for establishing the connection to the Kafka cluster."},
 		{Name: "bootstrap-controller", Arg: opt.Required, Meta: "BOOTSTRAP_CONTROLLER", Desc: "A comma-separated list of host:port pairs to use for establishing the connection to the KRaft quorum."},
 		{Name: "command-config", Arg: opt.Required, Meta: "COMMAND_CONFIG", Desc: "Property file containing configs to be passed to Admin Client.", Complete: "file"},
+		{Name: "describe", Gone: "use kgo features describe"},
+		{Name: "upgrade-all", Gone: "use kgo features upgrade --release-version VERSION"},
+		{Name: "downgrade-all", Gone: "use kgo features downgrade --release-version VERSION"},
+		{Name: "version", Gone: "use kgo --version"},
 	},
 	Groups: []opt.Alternatives{{Names: []string{"bootstrap-server", "bootstrap-controller"}}},
 	Sub: []*opt.Spec{

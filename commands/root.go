@@ -3,7 +3,6 @@ package commands
 import (
 	"errors"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,6 +76,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newConsumerPerfCmd(f, nil),
 		newShareConsumerPerfCmd(f, nil),
 		newE2ELatencyCmd(f, nil),
+		newJmxCmd(f, nil),
 	)
 	root.SetHelpCommandGroupID(groupCluster)
 	root.SetCompletionCommandGroupID(groupCluster)
@@ -127,15 +127,22 @@ func dispatch(argv []string) []string {
 	return scriptSpelling(args)
 }
 
-// scriptSpelling lets the servers take -daemon with one dash, which is how the scripts have it.
+// scriptSpelling lets the servers take the options of their scripts: -daemon with one dash, and what was meant for the JVM,
+// -loggc and -name NAME, without effect.
 func scriptSpelling(args []string) []string {
 	if len(args) == 0 || !strings.Contains(args[0], "server") && args[0] != "coordinator" {
 		return args
 	}
-	out := slices.Clone(args)
-	for i, a := range out {
-		if a == "-daemon" {
-			out[i] = "--daemon"
+	out := args[:1:1]
+	for i := 1; i < len(args); i++ {
+		switch args[i] {
+		case "-daemon":
+			out = append(out, "--daemon")
+		case "-loggc":
+		case "-name":
+			i++
+		default:
+			out = append(out, args[i])
 		}
 	}
 	return out

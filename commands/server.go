@@ -42,6 +42,7 @@ func newServerCmd(f *Factory, runF func(context.Context, *serverOptions) error) 
 		Use:     "server [server.properties] [--override key=value]...",
 		Aliases: []string{"server-start"},
 		Short:   "Run a Kafka broker",
+		Version: kafkaVersion,
 		GroupID: groupCluster,
 		Long: `Runs a Kafka broker: the one that server.properties describes, or, without a file, a cluster of one on
 localhost:9092 that keeps its data in ` + defaultDataDir("~") + `.
@@ -57,6 +58,7 @@ The broker stops cleanly on SIGTERM and Ctrl-C, and survives kill -9.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args, runF) },
 	}
+	cmd.SetVersionTemplate("{{.Version}}\n")
 	o.flags(cmd.Flags())
 	return cmd
 }

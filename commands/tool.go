@@ -47,7 +47,7 @@ var (
 
 // tableTool makes the command of a tool of the option-table family.
 func (f *Factory) tableTool(t *tool, run func(ctx context.Context, set *opt.Set) error) *cobra.Command {
-	spec := t.spec.With(t.extras...)
+	spec := f.declare(t)
 	cmd := t.command(spec)
 	cmd.ValidArgsFunction = f.completer(spec)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -76,6 +76,13 @@ func (f *Factory) tableTool(t *tool, run func(ctx context.Context, set *opt.Set)
 		return f.runTool(cmd.Context(), t, spec, set, run)
 	}
 	return cmd
+}
+
+// declare completes a tool's options by kgo's own.
+func (f *Factory) declare(t *tool) *opt.Spec {
+	spec := t.spec.With(t.extras...)
+	f.specs[spec.Name] = spec
+	return spec
 }
 
 // runTool runs a parsed tool within its time limit and words its failure.
@@ -112,7 +119,7 @@ func (f *Factory) runTool(ctx context.Context, t *tool, spec *opt.Spec, set *opt
 
 // usageTool makes the command of a tool of the usage-line family.
 func (f *Factory) usageTool(t *tool, run func(ctx context.Context, set *opt.Set) error) *cobra.Command {
-	spec := t.spec.With(t.extras...)
+	spec := f.declare(t)
 	cmd := t.command(spec)
 	cmd.ValidArgsFunction = f.completer(spec)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
