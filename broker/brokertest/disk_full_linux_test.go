@@ -66,7 +66,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	p.start()
 	var found [partitions]int64
-	readAll(ctx, t, p, workTopic, partitions, func(r *kgo.Record) {
+	readAll(ctx, t, p.client, workTopic, partitions, func(r *kgo.Record) {
 		if want := fmt.Sprintf("%d/%d ", r.Partition, r.Offset); !strings.HasPrefix(string(r.Value), want) {
 			t.Errorf("partition %d, offset %d holds %.20q, want %q", r.Partition, r.Offset, r.Value, want)
 		}

@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 
 // binary builds kgo once, with the invariants' assertions if the test has them.
 var binary = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("KGO_FAULT_BINARY"); path != "" {
+		return path, nil // built by hand, to look for a fault
+	}
 	dir, err := os.MkdirTemp("", "kgo-faults")
 	if err != nil {
 		return "", err
@@ -163,7 +166,7 @@ func (p *process) client(opts ...kgo.Opt) *kgo.Client {
 	p.t.Helper()
 	cl, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(p.addr), kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond }), kgo.RequestRetries(1000),
-		kgo.MetadataMinAge(10 * time.Millisecond), kgo.DialTimeout(time.Second),
+		kgo.MetadataMinAge(10 * time.Millisecond), kgo.DialTimeout(time.Second), kgo.AlwaysRetryEOF(),
 	}, opts...)...)
 	if err != nil {
 		p.t.Fatal(err)

@@ -20,11 +20,11 @@ const (
 
 // workload is clients at work on a node that may die at any moment: idempotent producers, and groups that read and commit.
 type workload struct {
-	t    testing.TB
-	p    *process
-	h    *history
-	stop context.CancelFunc // producers and readers
-	wg   sync.WaitGroup
+	t       testing.TB
+	connect func(...kgo.Opt) *kgo.Client // a client of the cluster, closed when the test ends
+	h       *history
+	stop    context.CancelFunc // producers and readers
+	wg      sync.WaitGroup
 
 	groups []string
 }
@@ -32,7 +32,7 @@ type workload struct {
 func startWorkload(t testing.TB, p *process, producers, groups int) *workload {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	w := &workload{t: t, p: p, h: newHistory(), stop: cancel}
+	w := &workload{t: t, connect: p.client, h: newHistory(), stop: cancel}
 	adm := kadm.NewClient(p.client())
 	if _, err := adm.CreateTopic(ctx, workPartitions, 1, map[string]*string{"segment.bytes": new("1048576")}, workTopic); err != nil {
 		t.Fatal(err)
@@ -50,15 +50,19 @@ func startWorkload(t testing.TB, p *process, producers, groups int) *workload {
 
 // produce sends numbered records until ctx ends, then waits for the acknowledgements of all.
 func (w *workload) produce(ctx context.Context, id int) {
-	cl := w.p.client(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.StopProducerOnDataLossDetected(),
+	cl := w.connect(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.StopProducerOnDataLossDetected(),
 		kgo.MaxBufferedRecords(64), kgo.ProducerLinger(time.Millisecond), kgo.DefaultProduceTopic(workTopic))
 	padding := strings.Repeat("x", 200)
+	failed := false
 	for ctx.Err() == nil {
 		m := w.h.send(id)
 		r := &kgo.Record{Partition: int32((m.number / 7) % workPartitions), Value: fmt.Appendf(nil, "%d %d %s", m.producer, m.number, padding)}
 		cl.Produce(context.Background(), r, func(r *kgo.Record, err error) {
 			if err != nil {
-				w.t.Errorf("producer %d, record %d: %v", m.producer, m.number, err)
+				if !failed { // the others follow from it
+					w.t.Errorf("producer %d, record %d: %v", m.producer, m.number, err)
+				}
+				failed = true
 				return
 			}
 			w.h.ack(m, place{r.Partition, r.Offset})
@@ -83,7 +87,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // consume is the only member of a group: it reads, and commits what it has read.
 func (w *workload) consume(ctx context.Context, group string) {
-	cl := w.p.client(kgo.ConsumerGroup(group), kgo.ConsumeTopics(workTopic), kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+	cl := w.connect(kgo.ConsumerGroup(group), kgo.ConsumeTopics(workTopic), kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(20*time.Millisecond), kgo.FetchMaxBytes(64<<10), kgo.SessionTimeout(10*time.Second), kgo.HeartbeatInterval(100*time.Millisecond))
 	defer cl.Close()
 	for ctx.Err() == nil {
@@ -106,7 +110,7 @@ func (w *workload) consume(ctx context.Context, group string) {
 // verifyCommits asks a node that has just come back for the offsets of all groups. before was taken when the node was dead.
 func (w *workload) verifyCommits(ctx context.Context, before map[groupPartition]commit) {
 	w.t.Helper()
-	adm := kadm.NewClient(w.p.client())
+	adm := kadm.NewClient(w.connect())
 	for _, group := range w.groups {
 		offsets, err := fetchOffsets(ctx, adm, group)
 		if err != nil {
@@ -132,11 +136,8 @@ func (w *workload) finish() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	w.verifyCommits(ctx, w.h.acknowledged())
-	readAll(ctx, w.t, w.p, workTopic, workPartitions, func(r *kgo.Record) {
-		e := entry{offset: r.Offset}
-		if n, err := fmt.Sscanf(string(r.Value), "%d %d", &e.producer, &e.number); n != 2 || err != nil {
-			e.message = message{-1, -1}
-		}
+	readAll(ctx, w.t, w.connect, workTopic, workPartitions, func(r *kgo.Record) {
+		e := entry{offset: r.Offset, message: messageOf(r)}
 		w.h.logs[r.Partition] = append(w.h.logs[r.Partition], e)
 	})
 	problems := w.h.check()
@@ -150,9 +151,9 @@ func (w *workload) finish() {
 }
 
 // readAll reads a topic from its beginning to its end.
-func readAll(ctx context.Context, t testing.TB, p *process, topic string, partitions int, each func(*kgo.Record)) {
+func readAll(ctx context.Context, t testing.TB, connect func(...kgo.Opt) *kgo.Client, topic string, partitions int, each func(*kgo.Record)) {
 	t.Helper()
-	cl := p.client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	cl := connect(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	defer cl.Close()
 	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
 	if err == nil {

@@ -27,9 +27,10 @@ func (c *call) brokerRegistration(req *kmsg.BrokerRegistrationRequest) (Result, 
 	id, incarnation := ident.BrokerID(req.BrokerID), ident.UUID(req.IncarnationID)
 	existing := c.image.Broker(id)
 	// DEVIATION(kafka): a node that runs broker and controller in one process may register again at once after a crash. It holds the lock of
-	// its log directories, so that nobody else can be that broker; Apache Kafka makes it wait until its own old session has run out.
+	// its log directories, so that nobody else can be that broker; Apache Kafka makes it wait until its own old session has run out. The same holds for
+	// whoever comes with the directories of the old registration: their locks are not given to two processes.
 	ownNode := c.ctx.InProcess && id == c.cfg.NodeID
-	if existing != nil && existing.IncarnationID != incarnation && !ownNode && c.heartbeats.hasValidSession(id, existing.Epoch, c.now) {
+	if existing != nil && existing.IncarnationID != incarnation && !ownNode && !sameDirectories(existing, req.LogDirs) && c.heartbeats.hasValidSession(id, existing.Epoch, c.now) {
 		return Result{}, failf(kerr.DuplicateBrokerRegistration, "Another broker is registered with that broker id. If the broker was recently restarted this should self-resolve once the heartbeat manager expires the broker's session.")
 	}
 	if req.IsMigratingZkBroker {
@@ -53,6 +54,11 @@ func (c *call) brokerRegistration(req *kmsg.BrokerRegistrationRequest) (Result, 
 	resp := responseTo[*kmsg.BrokerRegistrationResponse](req)
 	resp.BrokerEpoch = b.Epoch
 	return Result{Records: c.out, Response: resp}, nil
+}
+
+// sameDirectories reports whether a broker comes with the log directories, or some of them, that its id is registered with, and no others.
+func sameDirectories(existing *metadata.Broker, dirs [][16]byte) bool {
+	return len(dirs) > 0 && !slices.ContainsFunc(dirs, func(d [16]byte) bool { return !slices.Contains(existing.Directories, d) })
 }
 
 func (c *call) checkDirectories(id ident.BrokerID, dirs [][16]byte) error {

@@ -166,12 +166,26 @@ func TestOwnNodeRegistersAgainAtOnce(t *testing.T) {
 	n := startNode(t)
 	n.join(100)
 	c := &cluster{tb: t, cfg: testConfig(1), epochs: map[int32]int64{}}
-	again := c.registration(100, 2, nil, 1)
+	again := c.registration(100, 2, nil, 2)
 	if _, err := n.ctl.Submit(t.Context(), nil, again); !errors.Is(err, kerr.DuplicateBrokerRegistration) {
 		t.Fatalf("from outside: got %v, want DUPLICATE_BROKER_REGISTRATION", err)
 	}
 	if _, err := n.ctl.Request(t.Context(), again); err != nil {
 		t.Fatalf("in process: %v", err)
+	}
+}
+
+// TestSameDirectoriesAreTheSameBroker: who comes with the directories of the broker that is registered holds their locks, and need not wait for the end
+// of a session that nobody keeps up.
+func TestSameDirectoriesAreTheSameBroker(t *testing.T) {
+	n := startNode(t)
+	n.join(1)
+	c := &cluster{tb: t, cfg: testConfig(1), epochs: map[int32]int64{}}
+	if _, err := n.ctl.Submit(t.Context(), nil, c.registration(1, 2, nil, 2)); !errors.Is(err, kerr.DuplicateBrokerRegistration) {
+		t.Fatalf("with another directory: got %v, want DUPLICATE_BROKER_REGISTRATION", err)
+	}
+	if _, err := n.ctl.Submit(t.Context(), nil, c.registration(1, 2, nil, 1)); err != nil {
+		t.Fatalf("with the same directories: %v", err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 type FetcherConfig struct {
 	BrokerID    ident.BrokerID
 	BrokerEpoch func() int64 // nil: -1
+	AwaitEpoch  bool         // fetch nothing while the epoch is negative: the broker is not registered
 	// Connect returns a client of another broker; *wire.Client is one. It resolves the address when it dials, so that a broker
 	// that came back elsewhere is found.
 	Connect func(leader ident.BrokerID) Requester

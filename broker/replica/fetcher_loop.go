@@ -39,6 +39,9 @@ type followed struct {
 	stopped     bool      // not before a new epoch: this one is over, or the log has failed
 }
 
+// registrationPoll is how often a follower looks whether its broker is registered.
+const registrationPoll = 5 * time.Millisecond
+
 func newFetcher(owner *Fetchers, key fetcherKey) *fetcher {
 	f := &fetcher{owner: owner, key: key, client: owner.cfg.Connect(key.leader), wake: make(chan struct{}, 1)}
 	f.ctx, f.cancel = context.WithCancel(owner.ctx)
@@ -104,6 +107,11 @@ func (f *fetcher) run() {
 		due, next := f.due(time.Now())
 		if len(due) == 0 {
 			f.idle(next)
+			continue
+		}
+		if f.owner.cfg.AwaitEpoch && f.owner.cfg.BrokerEpoch() < 0 {
+			// The leader would take this for news of the broker's last life, which may have had more of the log.
+			f.idle(time.Now().Add(registrationPoll))
 			continue
 		}
 		if err := f.fetch(due); err != nil && f.ctx.Err() == nil {

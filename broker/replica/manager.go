@@ -37,6 +37,12 @@ type Config struct {
 	}
 	// BrokerEpoch is this broker's, from its registration; nil: -1.
 	BrokerEpoch func() int64
+	// IncarnationID is what this process registers with; zero: any. The broker leads nothing until the metadata has this registration: what it led
+	// before, it led in a life whose last records may be gone.
+	IncarnationID ident.UUID
+	// MayLead reports whether nobody can have taken this broker's leaderships away without its knowing; nil: always. While it is false, records that this
+	// broker alone would acknowledge (acks 0 and 1) are refused.
+	MayLead func() bool
 	// Leadership hears of partitions that this broker begins or ceases to lead; nil: nobody.
 	Leadership LeadershipListener
 	// Selector chooses a nearer replica for a consumer (replica.selector.class); nil: the leader always.
@@ -104,6 +110,9 @@ func New(cfg Config) *Manager {
 	}
 	if cfg.BrokerEpoch == nil {
 		cfg.BrokerEpoch = func() int64 { return -1 }
+	}
+	if cfg.MayLead == nil {
+		cfg.MayLead = func() bool { return true }
 	}
 	m := &Manager{cfg: cfg, logger: cfg.Logger, sessions: NewSessionCache(cfg.FetchSessionSlots)}
 	m.mu.partitions = make(map[ident.TopicPartition]*Partition)
@@ -216,6 +225,15 @@ func (m *Manager) tick() {
 func (m *Manager) eligible(id ident.BrokerID, brokerEpoch int64) bool {
 	b := m.cfg.Metadata.Current().Broker(id)
 	return b.Active() && (brokerEpoch < 0 || brokerEpoch == b.Epoch)
+}
+
+// registered reports whether image knows this process's registration.
+func (m *Manager) registered(image *metadata.Image) bool {
+	if m.cfg.IncarnationID.IsZero() {
+		return true
+	}
+	b := image.Broker(m.cfg.BrokerID)
+	return b != nil && b.IncarnationID == m.cfg.IncarnationID
 }
 
 // hint says who leads a partition, for a client whose request failed with err because of that.

@@ -40,6 +40,9 @@ func (p *Partition) append(records []byte, leaderEpoch int32, acks Acks, opts st
 	m := p.mu.machine
 	w = p.settleLocked(m.appended(a.requiredOffset, p.manager.eligible, now))
 	a.acknowledged = m.highWatermark >= a.requiredOffset
+	if acks != AcksAll && len(m.replicas) > 1 && !p.manager.cfg.MayLead() {
+		return a, w, kerr.NotLeaderForPartition // it slept in between: what it wrote may be cut off by the new leader
+	}
 	return a, w, nil
 }
 
@@ -51,6 +54,9 @@ func (p *Partition) mayAppend(leaderEpoch int32, acks Acks) (int32, error) {
 		return 0, err
 	}
 	m := p.mu.machine
+	if acks != AcksAll && len(m.replicas) > 1 && !p.manager.cfg.MayLead() {
+		return 0, fmt.Errorf("%w: the controller may have fenced this broker, which it has not heard for broker.session.timeout.ms", kerr.NotLeaderForPartition)
+	}
 	if acks == AcksAll && m.underMinIsr() {
 		return 0, fmt.Errorf("%w: the ISR of %s is %v, min.insync.replicas is %d", kerr.NotEnoughReplicas, p.tp, m.isr, m.minIsr)
 	}

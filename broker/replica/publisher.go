@@ -33,7 +33,7 @@ func (m *Manager) OnMetadata(delta *metadata.Delta, image *metadata.Image) {
 			switch {
 			case mp == nil || !mp.IsReplica(m.cfg.BrokerID):
 				m.remove(tp, change.New.ID)
-			case mp.Leader == m.cfg.BrokerID:
+			case mp.Leader == m.cfg.BrokerID && m.registered(image):
 				m.makeLeader(tp, change.New.ID, mp, config)
 			default:
 				follow = append(follow, func() { m.makeFollower(tp, change.New.ID, mp, config) })
@@ -73,7 +73,8 @@ func (m *Manager) makeLeader(tp ident.TopicPartition, topicID ident.TopicID, mp 
 	}
 }
 
-// makeFollower has this broker follow a partition's leader, if there is one.
+// makeFollower has this broker follow a partition's leader, if there is one. A leadership from before this process registered is none: the
+// registration ends it, and the election that follows has a new leader epoch.
 func (m *Manager) makeFollower(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, config func() storage.LogConfig) {
 	p, err := m.host(tp, topicID, mp, config)
 	if err != nil {
@@ -88,7 +89,7 @@ func (m *Manager) makeFollower(tp ident.TopicPartition, topicID ident.TopicID, m
 	if m.cfg.Fetcher == nil {
 		return
 	}
-	if mp.Leader >= 0 {
+	if mp.Leader >= 0 && mp.Leader != m.cfg.BrokerID {
 		m.cfg.Fetcher.Follow(p, mp.Leader, mp.LeaderEpoch)
 	} else {
 		m.cfg.Fetcher.Unfollow(p)

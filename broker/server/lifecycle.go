@@ -15,6 +15,7 @@ import (
 
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/storage"
 )
 
 // lifecycle makes the broker known to the controller and keeps it so: registration, heartbeats, controlled shutdown (KIP-631).
@@ -30,10 +31,14 @@ type lifecycle struct {
 	controller    requester
 	store         *metadata.Store
 	offlineDirs   func() []ident.UUID
+	previousEpoch int64             // of the last run, where that ended cleanly; -1: it didn't, or there was none
+	registered    func(epoch int64) // told of each new epoch
+	session       time.Duration     // broker.session.timeout.ms
 	heartbeat     time.Duration
 	patience      time.Duration // initial.broker.registration.timeout.ms
 	log           *slog.Logger
 
+	lease     lease
 	epoch     atomic.Int64 // -1 while not registered
 	unfenced  chan struct{}
 	unfence   sync.Once
@@ -46,7 +51,7 @@ type lifecycle struct {
 }
 
 func newLifecycle() *lifecycle {
-	l := &lifecycle{unfenced: make(chan struct{}), wantStop: make(chan struct{}), mayStop: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	l := &lifecycle{incarnationID: storage.NewUUID(), unfenced: make(chan struct{}), wantStop: make(chan struct{}), mayStop: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	l.epoch.Store(-1)
 	return l
 }
@@ -84,13 +89,15 @@ func (l *lifecycle) register(ctx context.Context, first bool) error {
 	for {
 		req := l.registration()
 		req.BrokerID, req.ClusterID, req.IncarnationID = int32(l.nodeID), l.clusterID, l.incarnationID
-		req.PreviousBrokerEpoch = -1
+		req.PreviousBrokerEpoch = l.previousEpoch
 		resp, err := l.controller.Request(ctx, req)
 		if err == nil {
 			r := resp.(*kmsg.BrokerRegistrationResponse)
 			err = kerr.ErrorForCode(r.ErrorCode)
 			if err == nil {
+				l.previousEpoch = r.BrokerEpoch
 				l.epoch.Store(r.BrokerEpoch)
+				l.registered(r.BrokerEpoch)
 				l.log.Info("broker registered", "broker", l.nodeID, "broker_epoch", r.BrokerEpoch)
 				return nil
 			}
@@ -136,6 +143,7 @@ func (l *lifecycle) beat(ctx context.Context) error {
 		for _, d := range l.offlineDirs() {
 			req.OfflineLogDirs = append(req.OfflineLogDirs, d)
 		}
+		sent := time.Now()
 		resp, err := l.controller.Request(ctx, req)
 		wait := l.heartbeat
 		if err != nil {
@@ -157,6 +165,7 @@ func (l *lifecycle) beat(ctx context.Context) error {
 				l.letGo()
 				return nil
 			} else if !hb.IsFenced {
+				l.lease.renew(sent, l.session)
 				l.unfence.Do(func() { close(l.unfenced) })
 			} else {
 				wait = min(wait, 10*time.Millisecond) // catching up: not to be slower than the metadata comes

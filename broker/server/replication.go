@@ -15,7 +15,7 @@ import (
 func (s *Server) newFetchers() *replica.Fetchers {
 	cfg := s.state.config()
 	return replica.NewFetchers(replica.FetcherConfig{
-		BrokerID: s.nodeID, BrokerEpoch: s.life.epoch.Load, Connect: s.connectBroker,
+		BrokerID: s.nodeID, BrokerEpoch: s.life.epoch.Load, AwaitEpoch: true, Connect: s.connectBroker,
 		Fetchers: cfg.Replica.Fetchers, MaxWait: cfg.Replica.FetchWaitMax, MinBytes: cfg.Replica.FetchMinBytes,
 		MaxBytes: cfg.Replica.FetchResponseMaxBytes, PartitionMaxBytes: cfg.Replica.FetchMaxBytes, Backoff: cfg.Replica.FetchBackoff,
 		Logger: s.opts.Loggers.Logger("kafka.server.ReplicaFetcherManager"),

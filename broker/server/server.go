@@ -128,7 +128,7 @@ func (s *Server) startBroker() error {
 	s.replicas = replica.New(replica.Config{
 		BrokerID: s.nodeID, Storage: s.storage, Metadata: s.store, LogConfig: s.state.topicLogConfig,
 		ReplicaLagTimeMax: cfg.Replica.LagTimeMax, CheckpointInterval: cfg.Replica.HWCheckpointInterval, FetchSessionSlots: cfg.Replica.FetchSessions,
-		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, Leadership: (*leaderships)(s), Fetcher: s.newFetchers(), Selector: s.replicaSelector(), Logger: s.opts.Loggers.Logger("kafka.cluster"),
+		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, IncarnationID: s.life.incarnationID, MayLead: s.life.lease.held, Leadership: (*leaderships)(s), Fetcher: s.newFetchers(), Selector: s.replicaSelector(), Logger: s.opts.Loggers.Logger("kafka.cluster"),
 	})
 	groups := groupConfig(cfg, s.opts.Loggers.Logger("kafka.coordinator.group"))
 	groups.GroupConfig = func(id string) map[string]string { return s.store.Current().Config(metadata.ConfigGroup, id) }
@@ -165,7 +165,8 @@ func (s *Server) startBroker() error {
 // startLifecycle begins to register the broker.
 func (s *Server) startLifecycle() {
 	cfg, l := s.state.config(), s.life
-	l.nodeID, l.clusterID, l.incarnationID = s.nodeID, s.quorum.clusterID(), storage.NewUUID()
+	l.nodeID, l.clusterID = s.nodeID, s.quorum.clusterID()
+	l.previousEpoch, l.registered, l.session = s.storage.PreviousBrokerEpoch(), s.storage.SetBrokerEpoch, cfg.Quorum.SessionTimeout
 	l.registration, l.controller, l.store = s.registration, s.quorum, s.store
 	l.offlineDirs = s.offlineDirectories
 	l.heartbeat, l.patience, l.log = cfg.Quorum.HeartbeatInterval, cfg.Quorum.RegistrationWait, s.log
@@ -178,6 +179,22 @@ func (s *Server) startLifecycle() {
 		}
 	})
 	s.onStop(func(context.Context) { cancel() })
+	s.wg.Go(func() { l.lease.keepWhileNobodyCouldFence(ctx, l.session, s.quorumProbes()) })
+}
+
+// quorumProbes connect to each member of the quorum; its error says what is there.
+func (s *Server) quorumProbes() (probes []func(context.Context) error) {
+	addresses, _ := quorumAddresses(s.opts.Config)
+	for _, a := range addresses {
+		probes = append(probes, func(ctx context.Context) error {
+			conn, err := s.opts.Network.DialContext(ctx, a)
+			if err == nil {
+				_ = conn.Close()
+			}
+			return err
+		})
+	}
+	return probes
 }
 
 // registration is what the broker tells of itself.

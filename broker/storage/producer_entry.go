@@ -40,7 +40,8 @@ type producerEntry struct {
 	lastTimestamp    int64
 	txnFirstOffset   int64 // of the ongoing transaction, or noTxn
 	batches          [cachedBatches]producerBatch
-	batchCount       int // the last batchCount of batches are meaningful, the newest at the end
+	batchCount       int  // the last batchCount of batches are meaningful, the newest at the end
+	recalled         bool // the log was searched for earlier ones
 }
 
 func newProducerEntry() *producerEntry {
@@ -67,6 +68,7 @@ func (e *producerEntry) push(b producerBatch) {
 
 func (e *producerEntry) setEpoch(producerEpoch int16) {
 	if e.producerEpoch != producerEpoch {
+		e.recalled = e.producerEpoch != batch.NoProducerEpoch // the first batch of a new epoch is seen here
 		e.producerEpoch, e.batchCount = producerEpoch, 0
 	}
 }

@@ -69,8 +69,8 @@ func (p *producerState) checkLeaderBatch(l *Log, b batch.Batch, marker *batch.En
 		return duplicate, false, nil
 	}
 	if opts.Origin == OriginClient {
-		if d, ok := e.duplicateOf(b); ok {
-			return d, true, nil
+		if d, ok, err := e.findDuplicate(l, b); ok || err != nil {
+			return d, ok, err
 		}
 	}
 	if b.IsTransactional() && e.txnFirstOffset == noTxn && opts.RequireVerified && !opts.Verified {

@@ -36,7 +36,8 @@ type Conn struct {
 	frameStart atomic.Int64 // UnixNano of the start of the frame being read, 0 between frames: for the sweep
 	frameBytes atomic.Int64 // memory taken for that frame
 
-	wantsMemory atomic.Bool // the reader waits for the budget
+	wantsMemory atomic.Bool  // the reader waits for the budget
+	answers     atomic.Int32 // sent, up to newConnAnswers
 
 	mu        sync.Mutex
 	head      *Request // the oldest request whose response is not sent

@@ -33,12 +33,24 @@ func (c *Conn) serve() {
 	case c.srv.closing.Load() && (errors.Is(err, errShutdown) || errors.Is(err, os.ErrDeadlineExceeded)):
 		err = errShutdown
 		c.drain(true)
+		c.resetIfNew()
 	case errors.Is(err, io.EOF):
 		c.drain(false) // a client that has closed its side may still read
 	}
 	c.breakOff(err)
 	c.dropBuffer()
 	c.logEnd()
+}
+
+// newConnAnswers is how many answers a connection may have had and still count as new: those by which a client finds out whom it talks to.
+const newConnAnswers = 2
+
+// resetIfNew has a connection that was hardly used end with a reset rather than an orderly close: clients take that one, before their first
+// answers, for a server that wants TLS or SASL, and give up where they would try elsewhere.
+func (c *Conn) resetIfNew() {
+	if tcp, ok := c.nc.(*net.TCPConn); ok && c.answers.Load() < newConnAnswers {
+		_ = tcp.SetLinger(0) // it is closed either way
+	}
 }
 
 func (c *Conn) handshake() error {

@@ -67,6 +67,9 @@ func (c *Conn) send(batch *Request) {
 	c.touch(now)
 	for r := batch; r != nil; {
 		next := r.next
+		if c.answers.Load() < newConnAnswers {
+			c.answers.Add(1)
+		}
 		c.srv.observe(r, start, now)
 		r.payload.Release()
 		if r.out != nil {
