@@ -157,6 +157,10 @@ func (p *Partition) lead(a assignment) (fx effects, w wakeups, err error) {
 	p.mu.Lock()
 	newEpoch := a.leaderEpoch > p.mu.machine.leaderEpoch
 	p.mu.Unlock()
+	if latest := log.LatestEpoch(); newEpoch && a.leaderEpoch < latest {
+		// To begin an old epoch anew would forget where the newer ones began, and have followers cut what they share.
+		return fx, w, fmt.Errorf("lead %s in epoch %d, when its log has records of epoch %d: %w", p.tp, a.leaderEpoch, latest, kerr.FencedLeaderEpoch)
+	}
 	if newEpoch {
 		// Followers that ask where this epoch begins must get an answer before its first record is written.
 		if err := log.AssignEpochStart(a.leaderEpoch, log.LogEndOffset()); err != nil {

@@ -80,6 +80,11 @@ func (l *lifecycle) run(ctx context.Context) {
 // heartbeatRetry is how soon a heartbeat that wasn't answered is sent again: until the quorum has heard of it, the session runs out.
 const heartbeatRetry = 100 * time.Millisecond
 
+const (
+	heartbeatPatience = 2 * time.Second // for the answer to one heartbeat
+	goodbyePatience   = 3 * time.Second // for a controller that doesn't answer, when the broker wants to stop: nobody may be left to take over
+)
+
 // errFatalRegistration marks refusals that asking again doesn't mend.
 var errFatalRegistration = errors.New("registration refused")
 
@@ -125,7 +130,7 @@ func (l *lifecycle) register(ctx context.Context, first bool) error {
 func (l *lifecycle) beat(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	registered := l.epoch.Load()
+	registered, heard := l.epoch.Load(), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -144,12 +149,20 @@ func (l *lifecycle) beat(ctx context.Context) error {
 			req.OfflineLogDirs = append(req.OfflineLogDirs, d)
 		}
 		sent := time.Now()
-		resp, err := l.controller.Request(ctx, req)
+		patience, cancel := context.WithTimeout(ctx, heartbeatPatience)
+		resp, err := l.controller.Request(patience, req)
+		cancel()
 		wait := l.heartbeat
+		if stopping && err != nil && time.Since(heard) > goodbyePatience {
+			l.log.Warn("stopping without the controller's leave: it doesn't answer", "error", err)
+			l.letGo()
+			return nil
+		}
 		if err != nil {
 			l.log.Warn("heartbeat failed", "error", err)
 			wait = min(wait, heartbeatRetry)
 		} else {
+			heard = time.Now()
 			hb := resp.(*kmsg.BrokerHeartbeatResponse)
 			if err := kerr.ErrorForCode(hb.ErrorCode); err != nil {
 				if errors.Is(err, kerr.StaleBrokerEpoch) || errors.Is(err, kerr.BrokerIDNotRegistered) {
@@ -217,6 +230,9 @@ func (l *lifecycle) OnMetadata(delta *metadata.Delta, _ *metadata.Image) {
 // shutdown asks the controller to move leaders away and waits until it has, at most until ctx ends.
 func (l *lifecycle) shutdown(ctx context.Context) {
 	l.stopOnce.Do(func() { close(l.wantStop) })
+	if l.epoch.Load() < 0 {
+		return // it leads nothing
+	}
 	l.nudge()
 	select {
 	case <-l.mayStop:
