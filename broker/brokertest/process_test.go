@@ -167,6 +167,7 @@ func (p *process) client(opts ...kgo.Opt) *kgo.Client {
 	cl, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(p.addr), kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond }), kgo.RequestRetries(1000),
 		kgo.MetadataMinAge(10 * time.Millisecond), kgo.DialTimeout(time.Second), kgo.AlwaysRetryEOF(),
+		kgo.UnknownTopicRetries(1000), // a broker may hear of a new topic after the client
 	}, opts...)...)
 	if err != nil {
 		p.t.Fatal(err)

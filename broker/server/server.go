@@ -47,12 +47,13 @@ type Server struct {
 	wire     *wire.Server
 	admin    *adminServer
 
-	closers []func(context.Context) // what is running, in the order of starting
-	wg      sync.WaitGroup
-	ready   atomic.Bool
-	failed  chan struct{} // closed when the node can't go on
-	failure atomic.Pointer[error]
-	once    sync.Once
+	closers  []func(context.Context) // what is running, in the order of starting
+	wg       sync.WaitGroup
+	ready    atomic.Bool
+	failed   chan struct{} // closed when the node can't go on
+	stopping chan struct{} // closed when it begins to stop
+	failure  atomic.Pointer[error]
+	once     sync.Once
 }
 
 // metadataSource is where the metadata log comes from: the embedded quorum, or one followed from afar.
@@ -68,7 +69,7 @@ type metadataSource interface {
 // Start starts a node and returns when it serves: all partitions that it leads have their leader, and clients may come.
 func Start(ctx context.Context, opts Options) (*Server, error) {
 	opts.fill()
-	s := &Server{opts: opts, log: opts.Loggers.Logger("kafka.server"), failed: make(chan struct{})}
+	s := &Server{opts: opts, log: opts.Loggers.Logger("kafka.server"), failed: make(chan struct{}), stopping: make(chan struct{})}
 	s.state.init(opts.Layers, opts.Config)
 	if err := s.start(ctx); err != nil {
 		s.stop(ctx)
@@ -315,11 +316,26 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 // stop stops what was started, last first.
 func (s *Server) stop(ctx context.Context) {
+	close(s.stopping)
 	for _, fn := range slices.Backward(s.closers) {
 		fn(ctx)
 	}
 	s.closers = nil
 	s.wg.Wait()
+}
+
+// awaitTurn holds a listener for clients back until the broker has been let in: before, it knows no topics, and would tell clients so. They may
+// connect and wait. Controllers' listeners serve at once; the quorum can't do without. It reports false when the node stops first.
+func (s *Server) awaitTurn(sock *socket) bool {
+	if s.life == nil || slices.Contains(s.opts.Config.Network.ControllerListeners, sock.config.Name) {
+		return true
+	}
+	select {
+	case <-s.life.unfenced:
+		return true
+	case <-s.stopping:
+		return false
+	}
 }
 
 // serve begins to answer on all listeners.
@@ -337,6 +353,9 @@ func (s *Server) serve() {
 	for _, sock := range s.sockets {
 		l := s.listenerOf(sock)
 		s.wg.Go(func() {
+			if !s.awaitTurn(sock) {
+				return
+			}
 			if err := s.wire.Serve(sock.Listener, l); err != nil && !errors.Is(err, net.ErrClosed) {
 				s.fail(fmt.Errorf("listener %s: %w", sock.config, err))
 			}
