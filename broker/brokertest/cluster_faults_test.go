@@ -192,7 +192,7 @@ func (f *faulty) coordinator() *member {
 }
 
 // rest lets a while pass that the seed decides; nothing is awaited.
-func (f *faulty) rest() { time.Sleep(time.Duration(f.rnd.Int64N(int64(faultPause)))) }
+func (f *faulty) rest() { pause(f.t.Context(), time.Duration(f.rnd.Int64N(int64(faultPause)))) }
 
 func (f *faulty) atOnce(all []*member, do func(*member)) {
 	for _, i := range f.rnd.Perm(len(all)) {
