@@ -72,7 +72,8 @@ type TopicPartition struct {
 // SinkTask consumes records. Its methods are called by one goroutine at a time.
 type SinkTask interface {
 	Start(sc SinkContext, config Config) error
-	// Put takes records in the order of each partition. An error wrapping [ErrRetriable] makes the worker offer the same records again.
+	// Put takes records in the order of each partition. It is called about once a second even when there are none, for what the
+	// task does by time. An error wrapping [ErrRetriable] makes the worker offer the same records again.
 	Put(ctx context.Context, records []*Record) error
 	// Flush makes everything put so far durable. The offsets, each the next one to read, may be committed when it returns.
 	Flush(ctx context.Context, offsets map[TopicPartition]int64) error
@@ -84,6 +85,12 @@ type SinkOpener interface {
 	// Open tells of new partitions. A returned offset is where reading goes on, instead of the committed one.
 	Open(partitions []TopicPartition) (map[TopicPartition]int64, error)
 	Close(partitions []TopicPartition) error
+}
+
+// SinkPreCommitter is a sink task that says itself how far it has come.
+type SinkPreCommitter interface {
+	// PreCommit is called instead of Flush and returns the offsets that may be committed; it may be less than what was put.
+	PreCommit(ctx context.Context, offsets map[TopicPartition]int64) (map[TopicPartition]int64, error)
 }
 
 // SinkContext is what a worker gives a sink task.

@@ -300,3 +300,16 @@ func (p *jsonParser) object() (any, error) {
 		}
 	}
 }
+
+// ParseJSON parses a whole document into values without schemas: whole numbers are int64, other numbers float64.
+func ParseJSON(b []byte) (any, error) {
+	p := jsonParser{b: b}
+	node, err := p.value()
+	if err != nil {
+		return nil, err
+	}
+	if p.space(); p.pos < len(p.b) {
+		return nil, p.bad()
+	}
+	return schemaless(node), nil
+}

@@ -4,9 +4,7 @@ package standalone_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +14,6 @@ import (
 	"time"
 
 	"github.com/kgo-project/kgo/broker/brokertest"
-	"github.com/kgo-project/kgo/connect/standalone"
 )
 
 // TestSameFilesAsApache runs the same properties files by kgo and by Apache Kafka's connect-standalone:
@@ -81,17 +78,7 @@ func TestSameFilesAsApache(t *testing.T) {
 func run(t *testing.T, who, lab string, files []string) (stop func()) {
 	t.Helper()
 	if who == "kgo" {
-		ctx, cancel := context.WithCancel(context.Background())
-		done := make(chan error, 1)
-		go func() {
-			done <- standalone.Run(ctx, standalone.Options{WorkerFile: files[0], Connectors: files[1:], Log: slog.New(slog.DiscardHandler)})
-		}()
-		return func() {
-			cancel()
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
-		}
+		return start(t, files...)
 	}
 	cmd := exec.Command(lab, append([]string{"connect-standalone"}, files...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -101,14 +88,5 @@ func run(t *testing.T, who, lab string, files []string) (stop func()) {
 	return func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 		_ = cmd.Wait()
-	}
-}
-
-func waitFor(t *testing.T, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("nothing came out in time")
-		}
 	}
 }

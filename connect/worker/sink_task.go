@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -35,7 +36,7 @@ type sinkRun struct {
 	put       map[connect.TopicPartition]kgo.EpochOffset // the next offsets after what was put
 	committed time.Time                                  // last time
 	originals map[*connect.Record]*kgo.Record            // of the records being put; nil unless something may be reported
-	failure   error                                      // of a rebalance callback
+	failure   atomic.Pointer[error]                      // of a rebalance callback
 	topic     string
 }
 
@@ -70,7 +71,7 @@ func (w *Worker) runSink(ctx context.Context, plugin *connect.Plugin, t *Task) (
 	if err != nil {
 		return err
 	}
-	opts = append(opts, kgo.BlockRebalanceOnPoll(), kgo.OnPartitionsAssigned(r.assigned), kgo.OnPartitionsRevoked(r.revoked), kgo.OnPartitionsLost(r.lost))
+	opts = append(opts, kgo.BlockRebalanceOnPoll(), kgo.AdjustFetchOffsetsFn(r.adjust), kgo.OnPartitionsRevoked(r.revoked), kgo.OnPartitionsLost(r.lost))
 	if pattern := t.Config["topics.regex"]; pattern != "" {
 		opts = append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics("^(?:"+pattern+")$"))
 	} else {
@@ -122,8 +123,8 @@ func (r *sinkRun) loop(ctx context.Context, limit int) error {
 		if err := r.deliver(ctx, fetches); err != nil {
 			return err
 		}
-		if r.failure != nil {
-			return r.failure
+		if failure := r.failure.Load(); failure != nil {
+			return *failure
 		}
 		if !time.Now().Before(until) {
 			if err := r.commit(ctx); err != nil {
@@ -155,7 +156,7 @@ func (r *sinkRun) deliver(ctx context.Context, fetches kgo.Fetches) error {
 	}
 	n := fetches.NumRecords()
 	if n == 0 {
-		return nil
+		return r.putAll(ctx, nil)
 	}
 	records := make([]*connect.Record, 0, n)
 	storage := make([]connect.Record, n)
@@ -253,16 +254,34 @@ func (r *sinkRun) commit(ctx context.Context) error {
 		return nil
 	}
 	next := make(map[connect.TopicPartition]int64, len(r.put))
-	commit := make(map[string]map[int32]kgo.EpochOffset)
 	for tp, at := range r.put {
 		next[tp] = at.Offset
+	}
+	var err error
+	if p, ok := r.task.(connect.SinkPreCommitter); ok {
+		next, err = p.PreCommit(ctx, next)
+	} else {
+		err = r.task.Flush(ctx, next)
+	}
+	if err != nil {
+		return err
+	}
+	commit := make(map[string]map[int32]kgo.EpochOffset)
+	for tp, offset := range next {
+		at, ours := r.put[tp]
+		if !ours {
+			continue
+		}
+		if at.Offset != offset {
+			at = kgo.EpochOffset{Epoch: -1, Offset: offset}
+		}
 		if commit[tp.Topic] == nil {
 			commit[tp.Topic] = make(map[int32]kgo.EpochOffset)
 		}
 		commit[tp.Topic][tp.Partition] = at
 	}
-	if err := r.task.Flush(ctx, next); err != nil {
-		return err
+	if len(commit) == 0 {
+		return nil
 	}
 	var failed error
 	r.cl.CommitOffsetsSync(ctx, commit, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
@@ -282,7 +301,7 @@ func (r *sinkRun) commit(ctx context.Context) error {
 		r.t.log.Warn("Commit of offsets failed", "error", r.cl.Cause(failed))
 		return nil //nolint:nilerr // see above
 	}
-	clear(r.put)
+	maps.DeleteFunc(r.put, func(tp connect.TopicPartition, at kgo.EpochOffset) bool { return next[tp] == at.Offset })
 	return nil
 }
 
@@ -313,31 +332,32 @@ func (r *sinkRun) openQueue(ctx context.Context) error {
 	return nil
 }
 
-func (r *sinkRun) assigned(_ context.Context, _ *kgo.Client, parts map[string][]int32) {
+// adjust tells the task of the partitions it gets, and reads on from where it says, not from the committed offsets.
+func (r *sinkRun) adjust(_ context.Context, starts map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	opener, ok := r.task.(connect.SinkOpener)
 	if !ok {
-		return
+		return starts, nil
 	}
-	offsets, err := opener.Open(flat(parts))
-	if err != nil {
-		r.failure = err
-		return
-	}
-	set := make(map[string]map[int32]kgo.EpochOffset)
-	for tp, at := range offsets {
-		if set[tp.Topic] == nil {
-			set[tp.Topic] = make(map[int32]kgo.EpochOffset)
+	var list []connect.TopicPartition
+	for topic, partitions := range starts {
+		for p := range partitions {
+			list = append(list, connect.TopicPartition{Topic: topic, Partition: p})
 		}
-		set[tp.Topic][tp.Partition] = kgo.EpochOffset{Epoch: -1, Offset: at}
 	}
-	if len(set) > 0 {
-		r.cl.SetOffsets(set)
+	offsets, err := opener.Open(list)
+	if err != nil {
+		r.failure.CompareAndSwap(nil, &err)
+		return starts, err
 	}
+	for tp, at := range offsets {
+		starts[tp.Topic][tp.Partition] = kgo.NewOffset().At(at)
+	}
+	return starts, nil
 }
 
 func (r *sinkRun) revoked(ctx context.Context, _ *kgo.Client, parts map[string][]int32) {
-	if err := r.commit(ctx); err != nil && r.failure == nil {
-		r.failure = err
+	if err := r.commit(ctx); err != nil {
+		r.failure.CompareAndSwap(nil, &err)
 	}
 	r.lost(ctx, nil, parts)
 }
@@ -348,8 +368,8 @@ func (r *sinkRun) lost(_ context.Context, _ *kgo.Client, parts map[string][]int3
 		delete(r.put, tp)
 	}
 	if opener, ok := r.task.(connect.SinkOpener); ok {
-		if err := opener.Close(all); err != nil && r.failure == nil {
-			r.failure = err
+		if err := opener.Close(all); err != nil {
+			r.failure.CompareAndSwap(nil, &err)
 		}
 	}
 }

@@ -1,86 +1,281 @@
 package file
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/kgo-project/kgo/connect"
 )
 
-const (
-	// idle is how long a source waits for more at the end of its file. Apache's waits a second.
-	idle = 50 * time.Millisecond
-	// readSize is how much is read at once.
-	readSize = 64 << 10
-	// maxLine bounds the memory that one line takes.
-	maxLine = 64 << 20
-)
+// idle is how long a source waits for more at the end of its files. Apache's waits a second.
+const idle = 50 * time.Millisecond
 
-// source reads the lines of one file, or of standard input.
+// source reads the records of files, or of standard input.
 //
 // DEVIATION(kafka): the position is counted in bytes. Apache's counts characters but skips bytes, and so goes on at the wrong
 // place in a file that is not ASCII.
 type source struct {
-	log   *slog.Logger
-	path  string
-	topic string
-	limit int
+	sc       connect.SourceContext
+	log      *slog.Logger
+	config   connect.Config
+	topic    string
+	limit    int
+	follow   bool // renames and truncation
+	tolerant bool // of records that are not in the format
+	parser   parser
 
-	in        io.Reader
-	file      *os.File
-	partition map[string]any
-	position  int64  // of buf[0] in the file
-	buf       []byte // read, not yet returned
-	missing   bool   // the file's absence has been reported
-	records   []*connect.Record
+	patterns []string
+	scanned  time.Time
+	interval time.Duration
+
+	tails   []*tail
+	turn    int // the tail to look at first
+	records []*connect.Record
 }
 
 func (s *source) Start(sc connect.SourceContext, config connect.Config) error {
-	s.log, s.path, s.topic, s.limit = sc.Logger(), config["file"], config["topic"], int(config.Int("batch.size", 2000))
-	if s.limit <= 0 {
-		s.limit = 1
+	s.sc, s.log, s.config, s.topic, s.limit = sc, sc.Logger(), config, config["topic"], max(1, int(config.Int("batch.size", 2000)))
+	s.follow, s.tolerant = config.Bool("file.follow", false), config.Or("errors.tolerance", "none") == "all"
+	s.patterns, s.interval = config.List("file.pattern"), config.Duration("file.scan.interval.ms", time.Second)
+	switch config.Or("format", "line") {
+	case "json":
+		s.parser = jsonParser{}
+	case "csv":
+		s.parser = &csvParser{csvOptions: newCSV(config)}
+	default:
+		s.parser = lineParser{}
 	}
-	if s.path == "" {
-		s.in = os.Stdin
+	path := config["file"]
+	switch {
+	case len(s.patterns) > 0:
+		return s.scan()
+	case path == "":
+		s.tails = []*tail{{in: os.Stdin}}
 		return nil
 	}
-	s.partition = map[string]any{"filename": s.path}
-	offset, err := sc.Offset(s.partition)
-	if err != nil || offset == nil {
+	return s.add(path)
+}
+
+// add begins with a file, or goes on where its offset says.
+func (s *source) add(path string) error {
+	t := &tail{path: path, gzip: compressed(s.config, path), partition: map[string]any{"filename": path}}
+	offset, err := s.sc.Offset(t.partition)
+	if err != nil {
 		return err
 	}
 	position, ok := toInt(offset["position"])
 	if !ok && offset["position"] != nil {
 		return errors.New("Offset position is the incorrect type")
 	}
-	s.position = position
+	t.position = position
+	print, _ := offset["fingerprint"].(string)
+	if s.follow && position > 0 && print != "" && !matches(path, print) {
+		s.finishRenamed(t, print)
+	}
+	s.tails = append(s.tails, t)
 	return nil
 }
 
+// finishRenamed deals with a file that has taken the place of the one that the offset is of: that one, if it is still there under
+// another name, is read to its end first.
+func (s *source) finishRenamed(t *tail, print string) {
+	siblings, _ := filepath.Glob(escapeGlob(t.path) + "*")
+	for _, other := range siblings {
+		if other == t.path || !matches(other, print) {
+			continue
+		}
+		f, err := os.Open(other)
+		if err != nil {
+			continue
+		}
+		if err := t.use(f); err != nil {
+			_ = f.Close()
+			continue
+		}
+		s.log.Info("the file was renamed; the rest of it is read first", "file", t.path, "now", other)
+		return
+	}
+	s.log.Warn("the file is another one than it was; it is read from its beginning", "file", t.path)
+	t.position = 0
+}
+
+func escapeGlob(path string) string {
+	var b []byte
+	for i := range len(path) {
+		switch path[i] {
+		case '*', '?', '[', '\\':
+			if os.PathSeparator != '\\' {
+				b = append(b, '\\')
+			}
+		}
+		b = append(b, path[i])
+	}
+	return string(b)
+}
+
+// scan looks for files of the patterns that are not known yet. With file.follow a name that is another's with something added,
+// as app.log.1 is app.log's, is taken for an older part of that file, and is not read by itself.
+func (s *source) scan() error {
+	s.scanned = time.Now()
+	for _, pattern := range s.patterns {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			return errors.New("file.pattern " + pattern + ": " + err.Error())
+		}
+		for _, path := range paths {
+			info, err := os.Stat(path)
+			if err != nil || info.IsDir() || slices.ContainsFunc(s.tails, func(t *tail) bool { return t.path == path }) || s.follow && s.isOlder(path, paths) {
+				continue
+			}
+			if err := s.add(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *source) isOlder(path string, paths []string) bool {
+	longer := func(other string) bool { return other != path && strings.HasPrefix(path, other) }
+	return slices.ContainsFunc(paths, longer) || slices.ContainsFunc(s.tails, func(t *tail) bool { return longer(t.path) })
+}
+
 func (s *source) Poll(ctx context.Context) ([]*connect.Record, error) {
-	if s.in == nil {
-		if ok, err := s.open(); !ok {
-			return nil, errors.Join(err, wait(ctx))
+	if len(s.patterns) > 0 && time.Since(s.scanned) >= s.interval {
+		if err := s.scan(); err != nil {
+			return nil, err
 		}
 	}
 	s.records = s.records[:0]
-	for s.lines(); len(s.records) == 0; s.lines() {
-		n, err := s.read()
-		if err != nil {
+	for i := range s.tails {
+		t := s.tails[(s.turn+i)%len(s.tails)]
+		if err := s.readFrom(t); err != nil {
 			return nil, err
 		}
-		if n == 0 {
-			return nil, wait(ctx)
+		if len(s.records) > 0 {
+			s.turn = (s.turn + i + 1) % len(s.tails)
+			return s.records, nil
 		}
 	}
-	return s.records, nil
+	return nil, wait(ctx)
+}
+
+// readFrom takes the records that a file has now, up to the limit.
+func (s *source) readFrom(t *tail) error {
+	if t.in == nil {
+		if ok, err := s.openTail(t); !ok {
+			return err
+		}
+	}
+	for {
+		if err := s.parse(t); err != nil || len(s.records) > 0 {
+			return err
+		}
+		n, err := t.read()
+		if err != nil || t.in == nil { // a compressed file that is not complete yet is closed
+			return err
+		}
+		if n > 0 {
+			continue
+		}
+		if t.ended && len(t.buf) > 0 { // what is left has no end of its own
+			return s.parse(t)
+		}
+		if again, err := s.follows(t); !again {
+			return err
+		}
+	}
+}
+
+func (s *source) openTail(t *tail) (bool, error) {
+	ok, err := t.open()
+	if errors.Is(err, errIncomplete) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		if !t.missing {
+			s.log.Warn("Couldn't find file " + t.path + ", waiting for it to be created")
+		}
+		t.missing = true
+		return false, nil
+	}
+	if p, isCSV := s.parser.(*csvParser); isCSV && p.header && t.position > 0 && t.columns == nil {
+		if t.columns, err = p.readHeader(t.path, t.gzip); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// follows looks, at the end of a file, whether another one has its name now or whether it was truncated; true means that there is
+// something to read at once.
+func (s *source) follows(t *tail) (bool, error) {
+	if !s.follow || t.file == nil {
+		return false, nil
+	}
+	replaced, truncated, err := t.moved()
+	switch {
+	case err != nil:
+		return false, err
+	case replaced:
+		// Whoever renamed the file may still have written to it since it was last read.
+		if n, err := t.read(); n > 0 || err != nil {
+			return true, err
+		}
+		if len(t.buf) > 0 {
+			s.log.Warn("the file was replaced when its last line had no end; the line is left out", "file", t.path, "bytes", len(t.buf))
+		}
+		s.log.Info("another file has the name now", "file", t.path)
+	case truncated:
+		s.log.Warn("the file was truncated; it is read from its beginning", "file", t.path)
+	default:
+		return false, nil
+	}
+	if err := t.restart(); err != nil {
+		return false, err
+	}
+	return s.openTail(t)
+}
+
+// parse makes records of what has been read.
+func (s *source) parse(t *tail) error {
+	now := time.Now().UnixMilli()
+	for len(s.records) < s.limit && t.in != nil {
+		v, length, skip, err := s.parser.next(t)
+		if length == 0 {
+			return nil
+		}
+		if err != nil && !s.tolerant {
+			return dataError(t.path, t.position, err)
+		}
+		at := t.position
+		t.take(length)
+		if err != nil {
+			s.log.Warn("a record is passed over", "file", t.path, "position", at, "error", err)
+			continue
+		}
+		if skip {
+			continue
+		}
+		r := &connect.Record{Topic: s.topic, Partition: -1, TimestampMs: now, SourcePartition: t.partition, Value: v}
+		if t.partition != nil {
+			r.SourceOffset = map[string]any{"position": t.position}
+			if s.follow {
+				r.SourceOffset["fingerprint"] = t.fingerprint()
+			}
+		}
+		s.records = append(s.records, r)
+	}
+	return nil
 }
 
 // wait lets a little time pass. That ctx ends meanwhile is no error.
@@ -94,83 +289,12 @@ func wait(ctx context.Context) error {
 	return nil
 }
 
-func (s *source) open() (bool, error) {
-	f, err := os.Open(s.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if !s.missing {
-			s.log.Warn("Couldn't find file " + s.path + ", waiting for it to be created")
-		}
-		s.missing = true
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if _, err := f.Seek(s.position, io.SeekStart); err != nil {
-		return false, errors.Join(err, f.Close())
-	}
-	s.file, s.in = f, f
-	return true, nil
-}
-
-// read adds to the buffer; n is 0 at the end of the file.
-func (s *source) read() (int, error) {
-	if len(s.buf) > maxLine {
-		return 0, fmt.Errorf("%s: a line of more than %d bytes at %d", s.path, maxLine, s.position)
-	}
-	if free := cap(s.buf) - len(s.buf); free < readSize {
-		grown := make([]byte, len(s.buf), 2*len(s.buf)+2*readSize)
-		copy(grown, s.buf)
-		s.buf = grown
-	}
-	n, err := s.in.Read(s.buf[len(s.buf) : len(s.buf)+readSize])
-	s.buf = s.buf[:len(s.buf)+n]
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return n, err
-}
-
-// lines takes the whole lines from the buffer. They end with \n, \r\n or \r; a \r at the end of the buffer may be half of one
-// and waits for what follows.
-func (s *source) lines() {
-	now := time.Now().UnixMilli()
-	for len(s.records) < s.limit {
-		end := bytes.IndexByte(s.buf, '\n')
-		next := end + 1
-		part := s.buf
-		if end >= 0 {
-			part = s.buf[:end]
-		}
-		if cr := bytes.IndexByte(part, '\r'); cr >= 0 {
-			if cr+1 == len(s.buf) {
-				return
-			}
-			end, next = cr, cr+1
-			if s.buf[next] == '\n' {
-				next++
-			}
-		}
-		if end < 0 {
-			return
-		}
-		line := string(s.buf[:end])
-		s.buf = s.buf[next:]
-		s.position += int64(next)
-		r := &connect.Record{
-			Topic: s.topic, Partition: -1, TimestampMs: now, SourcePartition: s.partition,
-			Value: connect.Value{Schema: connect.StringSchema, Data: line},
-		}
-		if s.partition != nil {
-			r.SourceOffset = map[string]any{"position": s.position}
-		}
-		s.records = append(s.records, r)
-	}
-}
-
 func (s *source) Stop() error {
-	if s.file == nil {
-		return nil
+	var errs []error
+	for _, t := range s.tails {
+		if t.file != nil {
+			errs = append(errs, t.close())
+		}
 	}
-	return s.file.Close()
+	return errors.Join(errs...)
 }
