@@ -99,6 +99,9 @@ func (s *Server) validate(r *http.Request) (answer, error) {
 			out.Configs = append(out.Configs, setting{nil, settingValue{one.Key.Name, one.Value, []string{}, none(one.Errors), true}})
 			continue
 		}
+		if one.Key.Type == "PASSWORD" && one.Value != nil {
+			one.Value = new("[hidden]")
+		}
 		out.Configs = append(out.Configs, setting{define(one.Key), settingValue{one.Key.Name, one.Value, none(one.Key.Recommend), none(one.Errors), !one.Hidden}})
 	}
 	return ok(out)

@@ -7,13 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
+	nethttp "net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/connectors/file"
+	"github.com/kgo-project/kgo/connect/connectors/http"
 	"github.com/kgo-project/kgo/connect/converters"
 	"github.com/kgo-project/kgo/connect/herder"
 	"github.com/kgo-project/kgo/connect/loggers"
@@ -60,7 +62,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	tasks, stopTasks := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopTasks()
-	h := herder.New(tasks, w, append(file.Plugins(), o.Plugins...), advertised)
+	h := herder.New(tasks, w, slices.Concat(file.Plugins(), http.Plugins(), o.Plugins), advertised)
 	server := rest.New(h, w, admin)
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
@@ -76,7 +78,7 @@ func Run(ctx context.Context, o Options) error {
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
-		if errors.Is(err, http.ErrServerClosed) {
+		if errors.Is(err, nethttp.ErrServerClosed) {
 			err = nil
 		}
 	}
