@@ -135,6 +135,9 @@ func (l *Layers) ValidateBroker(own map[string]string, clusterWide bool) error {
 	if clusterWide {
 		next = l.WithDynamic(own, l.ThisBroker)
 	}
+	if err := l.checkListeners(own); err != nil {
+		return invalidRequest(err.Error())
+	}
 	if err := checkTogether(next.effective(), own); err != nil {
 		return invalidRequest(err.Error())
 	}
@@ -158,6 +161,21 @@ func withoutOrigin(err error) string {
 		}
 	}
 	return strings.Join(texts, "; ")
+}
+
+// checkListeners refuses listeners other than those of the file.
+//
+// DEVIATION(kafka): Apache Kafka opens and closes listeners while it runs.
+func (l *Layers) checkListeners(own map[string]string) error {
+	next, changed := own["listeners"]
+	if !changed {
+		return nil
+	}
+	now, _ := (&Layers{Static: l.Static}).effective().text("listeners")
+	if slices.Equal(splitList(next), splitList(now)) {
+		return nil
+	}
+	return errors.New("listeners can't be changed while the broker runs: change them in its configuration file and start it again")
 }
 
 // checkTogether checks keys that must fit each other, as far as a change can touch them. The texts are Apache Kafka's.

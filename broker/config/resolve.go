@@ -172,7 +172,9 @@ func (r *resolver) network() {
 	if r.IsSet("socket.receive.buffer.bytes") {
 		n.ReceiveBuffer = r.Int("socket.receive.buffer.bytes")
 	}
-	n.Backlog = r.Int("socket.listen.backlog.size")
+	if r.IsSet("socket.listen.backlog.size") { // its default of 50 is less than the system's
+		n.Backlog = r.Int("socket.listen.backlog.size")
+	}
 	n.RequestTimeout = r.Duration("request.timeout.ms")
 	n.MaxConnectionCreates = r.Int("max.connection.creation.rate")
 	if n.PerIPOverrides, err = parsePerIP(r.String("max.connections.per.ip.overrides")); err != nil {

@@ -142,9 +142,9 @@ type Network struct {
 	PerIPOverrides       map[string]int
 	ConnectionsMaxIdle   time.Duration // 0 or less: never closed
 	FailedAuthDelay      time.Duration
-	SendBuffer           int // socket.send.buffer.bytes; -1: the system's own
-	ReceiveBuffer        int // socket.receive.buffer.bytes; -1: the system's own
-	Backlog              int
+	SendBuffer           int           // socket.send.buffer.bytes; -1: the system's own
+	ReceiveBuffer        int           // socket.receive.buffer.bytes; -1: the system's own
+	Backlog              int           // socket.listen.backlog.size; 0: the system\'s own
 	RequestTimeout       time.Duration // request.timeout.ms
 	MaxConnectionCreates int           // max.connection.creation.rate, per second
 }

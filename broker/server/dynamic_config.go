@@ -71,6 +71,19 @@ func (d *dynamicConfig) OnMetadata(delta *metadata.Delta, image *metadata.Image)
 	}
 }
 
+// configChanged has what was built from the configuration at the start heed what it is now. Logs resolve theirs anew by themselves.
+func (s *Server) configChanged(cfg *config.Broker) {
+	n := cfg.Network
+	s.wire.SetLimits(n.MaxConnections, n.MaxConnectionsPerIP, n.PerIPOverrides)
+	s.wire.SetCreationRate(n.MaxConnectionCreates)
+	if s.storage != nil {
+		s.storage.SetProducerIDExpiration(cfg.Log.ProducerIDExpiration)
+	}
+	if s.cleaner != nil {
+		s.cleaner.Reconfigure(cleanerConfig(cfg, nil))
+	}
+}
+
 func groupConfig(cfg *config.Broker, log *slog.Logger) group.Config {
 	c := group.DefaultConfig()
 	g := cfg.Groups

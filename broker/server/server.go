@@ -18,6 +18,7 @@ import (
 	"github.com/kgo-project/kgo/broker/coordinator/group"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/netx"
 	"github.com/kgo-project/kgo/broker/replica"
 	"github.com/kgo-project/kgo/broker/storage"
 	"github.com/kgo-project/kgo/broker/storage/clean"
@@ -113,6 +114,9 @@ func (s *Server) onStop(fn func(context.Context)) { s.closers = append(s.closers
 func (s *Server) bind(ctx context.Context) error {
 	for _, l := range s.opts.Config.Network.Listeners {
 		ln, err := s.opts.Network.Listen(ctx, l.Address())
+		if err == nil {
+			err = netx.SetBacklog(ln, s.opts.Config.Network.Backlog)
+		}
 		if err != nil {
 			return fmt.Errorf("listener %s: %w", l, err)
 		}
@@ -132,6 +136,7 @@ func (s *Server) startBroker() error {
 		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, IncarnationID: s.life.incarnationID, MayLead: s.life.lease.held, Leadership: (*leaderships)(s), Fetcher: s.newFetchers(), Selector: s.replicaSelector(), Logger: s.opts.Loggers.Logger("kafka.cluster"),
 	})
 	groups := groupConfig(cfg, s.opts.Loggers.Logger("kafka.coordinator.group"))
+	groups.AssignmentInterval = func() time.Duration { return s.state.config().Groups.ConsumerAssignmentInterval }
 	groups.GroupConfig = func(id string) map[string]string { return s.store.Current().Config(metadata.ConfigGroup, id) }
 	s.groups = group.NewService(groups, group.Dependencies{
 		Writer: s.replicas, Loader: &logLoader{replicas: s.replicas, readBytes: cfg.Groups.LoadBufferBytes}, Topics: imageTopics{s.store},
@@ -347,9 +352,7 @@ func (s *Server) serve() {
 		IdleTimeout: cfg.ConnectionsMaxIdle, SendBuffer: cfg.SendBuffer, ReceiveBuffer: cfg.ReceiveBuffer,
 		Logger: s.opts.Loggers.Logger("kafka.network"), Metrics: s.requestMetrics(),
 	}, wire.NewTable(nil))
-	s.state.onChange(func(cfg *config.Broker) {
-		s.wire.SetLimits(cfg.Network.MaxConnections, cfg.Network.MaxConnectionsPerIP, cfg.Network.PerIPOverrides)
-	})
+	s.state.onChange(s.configChanged)
 	for _, sock := range s.sockets {
 		l := s.listenerOf(sock)
 		s.wg.Go(func() {

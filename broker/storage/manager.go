@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -55,6 +56,8 @@ type Manager struct {
 
 	stop    context.CancelFunc // of the background work
 	running sync.WaitGroup
+	// producerIDExpiration is producer.id.expiration.ms, in nanoseconds; it can be changed while the broker runs.
+	producerIDExpiration atomic.Int64
 
 	// changing is held while a log is made, deleted or moved, which does I/O. Before mu.
 	changing syncx.Mutex
@@ -79,6 +82,7 @@ func OpenManager(ctx context.Context, cfg ManagerConfig) (*Manager, error) {
 		cfg.Logger = slog.Default()
 	}
 	m := &Manager{cfg: cfg, fsys: cfg.FS, logger: cfg.Logger, trash: newTrash()}
+	m.producerIDExpiration.Store(int64(cfg.ProducerIDExpiration))
 	m.mu.logs = make(map[ident.TopicPartition]*Log)
 	m.mu.futures = make(map[ident.TopicPartition]*Log)
 	m.mu.unreadable = make(map[ident.TopicPartition]error)

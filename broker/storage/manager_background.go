@@ -25,9 +25,7 @@ func (m *Manager) Start() {
 	m.every(ctx, flushCheck, m.flushOverdue)
 	m.every(ctx, m.cfg.CheckpointInterval, m.checkpointRecoveryPoints)
 	m.every(ctx, m.cfg.StartOffsetCheckpoint, m.checkpointStartOffsets)
-	if m.cfg.ProducerIDExpiration > 0 {
-		m.every(ctx, m.cfg.ProducerIDCheck, m.expireProducers)
-	}
+	m.every(ctx, m.cfg.ProducerIDCheck, m.expireProducers)
 }
 
 func (m *Manager) every(ctx context.Context, interval time.Duration, do func()) {
@@ -78,8 +76,15 @@ func (m *Manager) flushOverdue() {
 	}
 }
 
+// SetProducerIDExpiration changes producer.id.expiration.ms; the next look at the producers heeds it.
+func (m *Manager) SetProducerIDExpiration(d time.Duration) { m.producerIDExpiration.Store(int64(d)) }
+
 func (m *Manager) expireProducers() {
-	before := time.Now().Add(-m.cfg.ProducerIDExpiration).UnixMilli()
+	expiration := time.Duration(m.producerIDExpiration.Load())
+	if expiration <= 0 {
+		return
+	}
+	before := time.Now().Add(-expiration).UnixMilli()
 	for _, l := range m.all() {
 		l.ExpireProducers(before)
 	}

@@ -76,6 +76,7 @@ type Server struct {
 	perIP     map[netip.Addr]int
 	slotFree  sync.Cond // an acceptor waits for a connection to end
 	sweeping  bool
+	creation  creationRate
 }
 
 // NewServer makes a server; Serve starts it.
@@ -135,6 +136,13 @@ func (s *Server) Serve(ln net.Listener, l Listener) error {
 			continue
 		}
 		pause = 0
+		s.mu.Lock()
+		held := s.creation.wait(time.Now())
+		s.mu.Unlock()
+		if held > 0 && !s.sleep(held) { // the others wait in the system's backlog
+			nc.Close()
+			return nil
+		}
 		s.admit(nc, &l)
 	}
 }
@@ -279,6 +287,38 @@ func (s *Server) SetLimits(maxConnections, perIP int, overrides map[string]int) 
 	defer s.mu.Unlock()
 	s.cfg.MaxConnections, s.cfg.MaxConnectionsPerIP, s.cfg.PerIPOverrides = maxConnections, perIP, overrides
 	s.slotFree.Broadcast()
+}
+
+// creationBurst is for how long connections may come faster than max.connection.creation.rate after a time without any: Kafka's rates look
+// back on ten windows of a second.
+const creationBurst = 10 * time.Second
+
+// SetCreationRate changes max.connection.creation.rate; 0 or less is none.
+func (s *Server) SetCreationRate(perSecond int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.creation.interval = 0
+	if perSecond > 0 {
+		s.creation.interval = time.Second / time.Duration(perSecond)
+	}
+}
+
+// creationRate paces the acceptance of connections.
+type creationRate struct {
+	interval time.Duration // between two connections; 0: no limit
+	paidFor  time.Time     // until when the connections so far have used up the rate
+}
+
+// wait accounts for a connection and returns how long to hold it back.
+func (r *creationRate) wait(now time.Time) time.Duration {
+	if r.interval == 0 {
+		return 0
+	}
+	if oldest := now.Add(-creationBurst); r.paidFor.Before(oldest) {
+		r.paidFor = oldest
+	}
+	r.paidFor = r.paidFor.Add(r.interval)
+	return r.paidFor.Sub(now)
 }
 
 // Connections is how many are open.

@@ -40,6 +40,9 @@ type Config struct {
 	ConsumerAssignors          []string      // group.consumer.assignors; the first is the default
 	ConsumerAssignmentInterval time.Duration // group.consumer.assignment.interval.ms
 
+	// AssignmentInterval is ConsumerAssignmentInterval where that can change while the broker runs; may be nil.
+	AssignmentInterval func() time.Duration
+
 	// GroupConfig is the group's own configuration (resource type GROUP), by key; nil when groups have none.
 	GroupConfig func(groupID string) map[string]string
 
@@ -91,7 +94,11 @@ func (c *Config) consumerHeartbeat(groupID string) time.Duration {
 }
 
 func (c *Config) consumerAssignment(groupID string) time.Duration {
-	return c.consumerDuration(groupID, "consumer.assignment.interval.ms", c.ConsumerAssignmentInterval)
+	interval := c.ConsumerAssignmentInterval
+	if c.AssignmentInterval != nil {
+		interval = c.AssignmentInterval()
+	}
+	return c.consumerDuration(groupID, "consumer.assignment.interval.ms", interval)
 }
 
 // randomUUID is a version 4 UUID in the form of Java's UUID.toString, which member ids end in.

@@ -82,10 +82,14 @@ type Cleaner struct {
 	manager  *storage.Manager
 	logger   *slog.Logger
 	throttle throttle
-	stop     context.CancelFunc
-	ctx      context.Context
 	running  sync.WaitGroup
 	wake     chan struct{}
+
+	// changing is held while the threads are started or stopped; cfg, ctx and stop change only then.
+	changing sync.Mutex
+	ctx      context.Context
+	stop     context.CancelFunc
+	started  bool
 
 	mu sync.Mutex
 	// Guarded by mu. Never held across I/O but that of the checkpoint files.
@@ -104,6 +108,19 @@ const recentResults = 10
 
 // New makes a cleaner; Start sets it to work.
 func New(cfg Config, manager *storage.Manager) *Cleaner {
+	cfg = cfg.withDefaults()
+	c := &Cleaner{
+		cfg: cfg, manager: manager, logger: cfg.Logger, throttle: throttle{bytesPerSecond: cfg.IOMaxBytesPerSecond}, wake: make(chan struct{}, 1),
+		checkpoints: make(map[string]map[ident.TopicPartition]int64), busy: make(map[*storage.Log]context.CancelFunc),
+		paused: make(map[ident.TopicPartition]int), uncleanable: make(map[*storage.Log]error), lastRun: time.Now(),
+	}
+	c.idle = sync.NewCond(&c.mu)
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	manager.SetCompactor(c)
+	return c
+}
+
+func (cfg Config) withDefaults() Config {
 	def := DefaultConfig()
 	if cfg.FS == nil {
 		cfg.FS = vfs.OS()
@@ -129,28 +146,59 @@ func New(cfg Config, manager *storage.Manager) *Cleaner {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Cleaner{
-		cfg: cfg, manager: manager, logger: cfg.Logger, throttle: throttle{bytesPerSecond: cfg.IOMaxBytesPerSecond}, wake: make(chan struct{}, 1),
-		checkpoints: make(map[string]map[ident.TopicPartition]int64), busy: make(map[*storage.Log]context.CancelFunc),
-		paused: make(map[ident.TopicPartition]int), uncleanable: make(map[*storage.Log]error), lastRun: time.Now(),
-	}
-	c.idle = sync.NewCond(&c.mu)
-	c.ctx, c.stop = context.WithCancel(context.Background())
-	manager.SetCompactor(c)
-	return c
+	return cfg
 }
 
 const minIOBuffer = 4 << 10
 
 // Start starts the threads.
 func (c *Cleaner) Start() {
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	c.startThreads()
+}
+
+func (c *Cleaner) startThreads() {
+	c.started = true
 	for range c.cfg.Threads {
 		c.running.Go(c.work)
 	}
 }
 
+// Reconfigure changes the cleaner's configuration. Compactions under way are given up, as by Close, and begun again with what is new.
+func (c *Cleaner) Reconfigure(cfg Config) {
+	c.changing.Lock()
+	defer c.changing.Unlock()
+	cfg = cfg.withDefaults()
+	cfg.FS, cfg.Logger, cfg.OnCleaned = c.cfg.FS, c.cfg.Logger, c.cfg.OnCleaned
+	if !c.started || c.ctx.Err() != nil || cfg.sameNumbers(c.cfg) {
+		return
+	}
+	c.stop()
+	c.running.Wait()
+	c.mu.Lock()
+	for len(c.busy) > 0 { // by CleanNow
+		c.idle.Wait()
+	}
+	c.cfg = cfg
+	c.throttle.setRate(cfg.IOMaxBytesPerSecond)
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	c.mu.Unlock()
+	c.logger.Info("cleaner reconfigured", "threads", cfg.Threads, "dedupe_buffer_bytes", cfg.DedupeBufferSize, "io_buffer_bytes", cfg.IOBufferSize,
+		"io_max_bytes_per_second", cfg.IOMaxBytesPerSecond, "backoff", cfg.Backoff)
+	c.startThreads()
+}
+
+// sameNumbers reports whether two configurations ask for the same.
+func (cfg Config) sameNumbers(o Config) bool {
+	return cfg.Threads == o.Threads && cfg.DedupeBufferSize == o.DedupeBufferSize && cfg.DedupeLoadFactor == o.DedupeLoadFactor &&
+		cfg.IOBufferSize == o.IOBufferSize && cfg.IOMaxBytesPerSecond == o.IOMaxBytesPerSecond && cfg.Backoff == o.Backoff && cfg.DecompressLimit == o.DecompressLimit
+}
+
 // Close stops the threads, in the middle of a compaction if need be: it leaves the log as it was.
 func (c *Cleaner) Close() error {
+	c.changing.Lock()
+	defer c.changing.Unlock()
 	c.stop()
 	c.running.Wait()
 	return nil

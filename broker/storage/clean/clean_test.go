@@ -446,3 +446,33 @@ func TestDeletionDuringCompaction(t *testing.T) {
 		b.close()
 	}
 }
+
+// A change of log.cleaner.* takes effect while the cleaner runs, and a stopped one stays stopped.
+func TestReconfigure(t *testing.T) {
+	cleaned := make(chan Result, 10)
+	b := newBench(t, vfs.NewMem(), "data", testLogConfig(), func(c *Config) {
+		c.Threads, c.Backoff = 1, time.Hour
+		c.OnCleaned = func(r Result) { cleaned <- r }
+	})
+	b.cleaner.Start()
+	b.put("a=1")
+	b.put("a=2")
+	b.roll()
+	cfg := b.cleaner.cfg
+	cfg.Threads, cfg.Backoff, cfg.IOMaxBytesPerSecond = 3, time.Millisecond, 1e9
+	b.cleaner.Reconfigure(cfg)
+	select {
+	case <-cleaned:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the threads of the new configuration do not compact")
+	}
+	if err := b.cleaner.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, b, "[1:a=2]")
+	cfg.Threads = 2
+	b.cleaner.Reconfigure(cfg)
+	if b.cleaner.cfg.Threads != 3 {
+		t.Error("a closed cleaner was started again")
+	}
+}

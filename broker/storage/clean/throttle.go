@@ -8,9 +8,9 @@ import (
 
 // throttle holds the bytes that all cleaner threads read and write to a rate (log.cleaner.io.max.bytes.per.second).
 type throttle struct {
-	bytesPerSecond float64 // 0: as fast as it goes
-
 	mu sync.Mutex
+	// bytesPerSecond is 0 for as fast as it goes. Guarded by mu.
+	bytesPerSecond float64
 	// nextAt is when the bytes so far have been paid for. Guarded by mu.
 	nextAt time.Time
 }
@@ -20,11 +20,12 @@ const throttleSlack = 10 * time.Millisecond
 
 // wait accounts for n bytes and waits until they are due.
 func (t *throttle) wait(ctx context.Context, n int) error {
-	if t.bytesPerSecond <= 0 {
-		return ctx.Err()
-	}
 	now := time.Now()
 	t.mu.Lock()
+	if t.bytesPerSecond <= 0 {
+		t.mu.Unlock()
+		return ctx.Err()
+	}
 	if t.nextAt.Before(now) {
 		t.nextAt = now
 	}
@@ -42,4 +43,11 @@ func (t *throttle) wait(ctx context.Context, n int) error {
 	case <-timer.C:
 		return nil
 	}
+}
+
+// setRate changes the rate; 0 is none.
+func (t *throttle) setRate(bytesPerSecond float64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.bytesPerSecond, t.nextAt = bytesPerSecond, time.Time{}
 }
