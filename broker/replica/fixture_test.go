@@ -18,11 +18,13 @@ import (
 	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/record"
 	"github.com/kgo-project/kgo/broker/storage"
+	"github.com/kgo-project/kgo/broker/vfs"
 )
 
 // fixture is one broker's data plane on real files: storage, metadata and a Manager that follows it.
 type fixture struct {
 	t       testing.TB
+	fsys    vfs.FS // nil: the system's
 	dirs    []string
 	store   *metadata.Store
 	storage *storage.Manager
@@ -62,7 +64,7 @@ func (f *fixture) open(configure func(*Config)) {
 	}
 	var err error
 	f.storage, err = storage.OpenManager(context.Background(), storage.ManagerConfig{
-		Dirs: f.dirs, ClusterID: "cluster", NodeID: self, Defaults: storage.DefaultLogConfig(), RecoveryThreads: 1, Logger: slog.New(slog.DiscardHandler),
+		FS: f.fsys, Dirs: f.dirs, ClusterID: "cluster", NodeID: self, Defaults: storage.DefaultLogConfig(), RecoveryThreads: 1, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		f.t.Fatal(err)

@@ -92,6 +92,9 @@ type Manager struct {
 	dirs     *dirAssignments
 	marks    *highWatermarks
 
+	// applying is held while metadata is acted on. Before mu.
+	applying syncx.Mutex
+
 	// mu guards the table, not what is in it. Never held while a partition's lock is taken.
 	mu struct {
 		syncx.RWMutex
@@ -212,8 +215,9 @@ func (m *Manager) MaxBatchBytes(tp ident.TopicPartition) int {
 	return storage.DefaultLogConfig().MaxMessageBytes
 }
 
-// tick has each partition look at its followers.
+// tick has each partition look at its followers, and tries again to open logs for which there was no file handle.
 func (m *Manager) tick() {
+	m.hostAgain()
 	now := time.Now()
 	for _, p := range m.Partitions() {
 		w := p.tick(now)

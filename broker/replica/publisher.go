@@ -19,6 +19,8 @@ import (
 //
 // The order is Kafka's: first what goes away, since a topic may be deleted and created again in one delta, then leaders, then followers.
 func (m *Manager) OnMetadata(delta *metadata.Delta, image *metadata.Image) {
+	m.applying.Lock()
+	defer m.applying.Unlock()
 	for _, t := range delta.DeletedTopics {
 		for id := range t.Partitions {
 			m.remove(ident.TopicPartition{Topic: t.Name, Partition: int32(id)}, t.ID)
@@ -133,6 +135,36 @@ func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metad
 	delete(m.mu.offline, tp)
 	m.mu.Unlock()
 	return p, nil
+}
+
+// hostAgain makes the replicas that are missing for want of file handles, as the newest image has them.
+func (m *Manager) hostAgain() {
+	var missing []ident.TopicPartition
+	m.mu.RLock()
+	for tp, err := range m.mu.offline {
+		if _, ok := errors.AsType[*storage.HandlesError](err); ok {
+			missing = append(missing, tp)
+		}
+	}
+	m.mu.RUnlock()
+	if len(missing) == 0 {
+		return
+	}
+	m.applying.Lock()
+	defer m.applying.Unlock()
+	image := m.cfg.Metadata.Current()
+	for _, tp := range missing {
+		mp := image.Partition(tp.Topic, tp.Partition)
+		if mp == nil || !mp.IsReplica(m.cfg.BrokerID) {
+			continue // the next delta says so
+		}
+		config := func() storage.LogConfig { return m.logConfig(tp.Topic, image) }
+		if mp.Leader == m.cfg.BrokerID {
+			m.makeLeader(tp, image.Topic(tp.Topic).ID, mp, config)
+		} else {
+			m.makeFollower(tp, image.Topic(tp.Topic).ID, mp, config)
+		}
+	}
 }
 
 func (m *Manager) openLog(tp ident.TopicPartition, topicID ident.TopicID, mp *metadata.Partition, config func() storage.LogConfig) (*storage.Log, error) {

@@ -81,6 +81,17 @@ func (l *Log) syncNames() error {
 	l.mu.dirUnsynced = false
 	l.mu.Unlock()
 	fresh := l.metadataUnsynced.Swap(false)
+	if err := l.syncDirs(unsynced, fresh); err != nil { // to be done the next time, if there is one
+		l.metadataUnsynced.Store(fresh)
+		l.mu.Lock()
+		l.mu.dirUnsynced = l.mu.dirUnsynced || unsynced
+		l.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+func (l *Log) syncDirs(unsynced, fresh bool) error {
 	if fresh && !l.TopicID().IsZero() {
 		f, err := l.fsys.OpenReadWrite(vfs.Join(l.Dir(), partitionMetadataName))
 		if err == nil {

@@ -177,17 +177,19 @@ func (x *index) readLocked(f vfs.File) error {
 	return nil
 }
 
-// append adds an entry. Keys must rise; the caller has loaded the index.
+// append adds an entry. Keys must rise; the caller has loaded the index. If its file can't be opened for want of handles, the entry is left out: an index may
+// lack some.
 func (x *index) append(e indexEntry) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	before := x.last
 	x.tail = x.encode(x.tail, e)
 	x.count++
 	x.last = e
 	if len(x.tail) < indexPageEntries*x.entrySize {
 		return nil
 	}
-	return x.withFileLocked(func(f vfs.File) error {
+	err := x.withFileLocked(func(f vfs.File) error {
 		if err := x.writeTailLocked(f); err != nil {
 			return err
 		}
@@ -195,6 +197,11 @@ func (x *index) append(e indexEntry) error {
 		x.tail, x.written = x.tail[:0], 0
 		return nil
 	})
+	if vfs.OutOfHandles(err) {
+		x.tail, x.count, x.last = x.tail[:len(x.tail)-x.entrySize], x.count-1, before
+		return nil
+	}
+	return err
 }
 
 // allWrittenLocked tells whether the file holds everything.

@@ -75,7 +75,7 @@ func (c *leaderEpochCache) assign(leaderEpoch int32, startOffset int64) error {
 	}
 	c.mu.RLock()
 	n := len(c.entries)
-	known := n > 0 && c.entries[n-1].LeaderEpoch == leaderEpoch && c.entries[n-1].StartOffset <= startOffset
+	known := n > 0 && !(c.immediate && c.unwritten) && c.entries[n-1].LeaderEpoch == leaderEpoch && c.entries[n-1].StartOffset <= startOffset
 	c.mu.RUnlock()
 	if known {
 		return nil

@@ -252,10 +252,14 @@ func (l *Log) offline() error {
 var ErrClosed = fmt.Errorf("log is closed: %w", kerr.NotLeaderForPartition)
 
 // fail takes the log offline after an I/O error and tells the manager, which does so with all logs of the directory. An error that says
-// that the log is offline already passes.
+// that the log is offline already passes. Having no more file handles is no such error, see HandlesError: the caller has to leave everything as it was.
 func (l *Log) fail(err error) error {
 	if _, ok := errors.AsType[*OfflineError](err); ok {
 		return err
+	}
+	if vfs.OutOfHandles(err) {
+		reportHandles(l.logger, err)
+		return &HandlesError{err}
 	}
 	if l.gone.Load() { // its files went from under whoever still worked on them: compaction of a log that is being deleted
 		return fmt.Errorf("%w: %w", ErrClosed, err)

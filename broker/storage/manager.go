@@ -238,6 +238,10 @@ func (m *Manager) makeLog(d *logDir, tp ident.TopicPartition, topicID ident.Topi
 		Logger: m.logger, OnFailure: func(err error) { m.failDir(d, err) }, trash: m.trash, compaction: &m.compaction,
 	})
 	var damaged *CorruptionError
+	if vfs.OutOfHandles(err) {
+		reportHandles(m.logger, err)
+		return nil, &HandlesError{err}
+	}
 	if err != nil && !errors.As(err, &damaged) && !errors.Is(err, kerr.InconsistentTopicID) {
 		m.failDir(d, err)
 		return nil, fmt.Errorf("%w", d.failure.Load())

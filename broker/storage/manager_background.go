@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/vfs"
 )
 
 // flushCheckMost is how long flush.ms may be overrun: the topic's setting counts even if the broker's scheduler interval is long.
@@ -109,7 +110,12 @@ func (m *Manager) checkpoint(name string, offset func(l *Log) (int64, bool)) {
 		if !d.online() {
 			continue
 		}
-		if err := m.checkpointDir(d, name, offset); err != nil {
+		err := m.checkpointDir(d, name, offset)
+		if vfs.OutOfHandles(err) {
+			reportHandles(m.logger, err) // the one before it stays, and the next comes soon
+			continue
+		}
+		if err != nil {
 			m.failDir(d, err)
 		}
 	}

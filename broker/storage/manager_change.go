@@ -69,7 +69,7 @@ func (m *Manager) setAside(l *Log, suffix string) error {
 	to := vfs.Join(d.path, suffixedDirName(l.tp, hex.EncodeToString(id[:]), suffix))
 	err := m.fsys.Rename(l.Dir(), to)
 	if err == nil {
-		err = m.fsys.SyncDir(d.path)
+		err = patiently(m.logger, func() error { return m.fsys.SyncDir(d.path) })
 	}
 	if err != nil {
 		m.failDir(d, err)
@@ -182,14 +182,15 @@ func (m *Manager) PromoteFuture(tp ident.TopicPartition) (*Log, error) {
 	to := vfs.Join(d.path, tp.String())
 	err := m.fsys.Rename(future.Dir(), to)
 	if err == nil {
-		err = m.fsys.SyncDir(d.path)
+		err = patiently(m.logger, func() error { return m.fsys.SyncDir(d.path) })
 	}
 	var l *Log
 	if err == nil {
-		l, err = OpenLog(context.Background(), LogOptions{
+		opts := LogOptions{
 			FS: m.fsys, Dir: to, TopicPartition: tp, TopicID: future.TopicID(), Config: *future.Config(), Logger: m.logger, trash: m.trash, compaction: &m.compaction,
 			LogStartOffset: start, CleanShutdown: true, OnFailure: func(err error) { m.failDir(d, err) },
-		})
+		}
+		err = patiently(m.logger, func() (err error) { l, err = OpenLog(context.Background(), opts); return err })
 	}
 	if err != nil {
 		m.failDir(d, err)

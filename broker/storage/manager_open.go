@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -25,6 +26,8 @@ func (m *Manager) openDirs(ctx context.Context) error {
 		switch {
 		case errors.As(err, &held), errors.As(err, &foreign):
 			return err
+		case vfs.OutOfHandles(err):
+			return &HandlesError{err}
 		case err != nil:
 			d = &logDir{path: path, brokerEpoch: noBrokerEpoch}
 			m.dirs = append(m.dirs, d)
@@ -34,10 +37,14 @@ func (m *Manager) openDirs(ctx context.Context) error {
 		m.dirs = append(m.dirs, d)
 	}
 	var loading sync.WaitGroup
+	var handles atomic.Pointer[HandlesError] // the logs of a directory need more than there are: a matter of configuration, not of the disk
 	for _, d := range m.dirs {
 		if d.online() {
 			loading.Go(func() {
-				if err := m.loadDir(ctx, d); err != nil {
+				err := m.loadDir(ctx, d)
+				if vfs.OutOfHandles(err) {
+					handles.CompareAndSwap(nil, &HandlesError{err})
+				} else if err != nil {
 					m.failDir(d, err)
 				}
 			})
@@ -45,6 +52,9 @@ func (m *Manager) openDirs(ctx context.Context) error {
 	}
 	loading.Wait()
 	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := handles.Load(); err != nil {
 		return err
 	}
 	for _, d := range m.dirs {

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/kgo-project/kgo/broker/invariants"
+	"github.com/kgo-project/kgo/broker/vfs"
 )
 
 // Read returns the batches from the one that holds offset on: at most maxBytes, none that begins at or after upTo (the high watermark,
@@ -63,6 +64,9 @@ func (l *Log) tryRead(offset int64, maxBytes int, upTo int64, minOneBatch bool) 
 		}
 		if err != nil {
 			seg.Release()
+			if vfs.OutOfHandles(err) {
+				return nil, l.fail(err)
+			}
 			return nil, fmt.Errorf("read %s: %w", l.tp, err)
 		}
 		if r != nil {

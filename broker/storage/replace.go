@@ -118,7 +118,7 @@ func (l *Log) ReplaceSegments(cleaned []*SegmentWriter, old []*Segment) error {
 			return l.fail(err)
 		}
 	}
-	if err := l.fsys.SyncDir(l.Dir()); err != nil {
+	if err := l.patiently(func() error { return l.fsys.SyncDir(l.Dir()) }); err != nil {
 		return l.fail(err)
 	}
 	next := slices.Clone(all[:at])
@@ -134,5 +134,5 @@ func (l *Log) ReplaceSegments(cleaned []*SegmentWriter, old []*Segment) error {
 			return l.fail(err)
 		}
 	}
-	return l.failIf(l.fsys.SyncDir(l.Dir()))
+	return l.failIf(l.patiently(func() error { return l.fsys.SyncDir(l.Dir()) }))
 }

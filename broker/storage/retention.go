@@ -107,7 +107,7 @@ func (l *Log) deleteOldest(doomed []*Segment, reason string) error {
 	l.setSegments(slices.Clip(kept))
 	l.logger.Info("segments deleted", "topic", l.tp.Topic, "partition", l.tp.Partition, "reason", reason, "segments", len(doomed),
 		"log_start_offset", start)
-	if err := l.removeSnapshots(0, kept[0].baseOffset); err != nil {
+	if err := l.patiently(func() error { return l.removeSnapshots(0, kept[0].baseOffset) }); err != nil {
 		return l.fail(err)
 	}
 	return l.failIf(l.discardSegments(doomed))

@@ -73,18 +73,14 @@ func (l *Log) rollLocked(base, now int64) (*Segment, error) {
 			return nil, l.fail(err)
 		}
 	}
-	seg, err := createSegment(l.fsys, l.Dir(), base, "", now)
-	if err == nil {
-		err = seg.startTail(base)
-	}
+	seg, err := l.newActiveSegment(base, now)
 	if err != nil {
 		return nil, l.fail(fmt.Errorf("new segment of %s: %w", l.tp, err))
 	}
-	if err := old.seal(); err != nil {
-		return nil, l.fail(err)
-	}
 	l.mu.producers.mapEndOffset = base
-	if err := l.snapshotLocked(false); err != nil {
+	if err := errors.Join(l.snapshotLocked(false), old.seal()); err != nil {
+		err = errors.Join(err, seg.remove()) // what is appended to the old one after all must not be followed by this
+		seg.abandon()
 		return nil, l.fail(err)
 	}
 	l.setSegments(append(slices.Clip(all), seg))
@@ -98,6 +94,20 @@ func (l *Log) rollLocked(base, now int64) (*Segment, error) {
 			l.logger.Error("flush after a roll", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
 		}
 	})
+	return seg, nil
+}
+
+// newActiveSegment makes the segment that appends will go to.
+func (l *Log) newActiveSegment(base, now int64) (*Segment, error) {
+	seg, err := createSegment(l.fsys, l.Dir(), base, "", now)
+	if err != nil {
+		return nil, err
+	}
+	if err := seg.startTail(base); err != nil {
+		err = errors.Join(err, seg.remove())
+		seg.abandon()
+		return nil, err
+	}
 	return seg, nil
 }
 

@@ -80,6 +80,7 @@ func createSegment(fsys vfs.FS, dir string, baseOffset int64, suffix string, now
 	s.file = f
 	err = errors.Join(s.offsetIndex.create(), s.timeIndex.create(), s.txns.reset())
 	if err != nil {
+		err = errors.Join(err, s.remove())
 		s.abandon()
 		return nil, err
 	}
@@ -323,8 +324,11 @@ func (s *Segment) seal() error {
 	if err := s.indexNewestTimestamp(); err != nil {
 		return err
 	}
+	if err := errors.Join(s.offsetIndex.flush(false), s.timeIndex.flush(false)); err != nil {
+		return err
+	}
 	s.tail.Store(nil)
-	return errors.Join(s.offsetIndex.flush(false), s.timeIndex.flush(false))
+	return nil
 }
 
 // syncAll makes everything durable. Sealed indexes give their memory back.
@@ -338,6 +342,7 @@ func (s *Segment) syncAll(withIndexes bool) error {
 		return nil
 	}
 	if err := errors.Join(s.offsetIndex.flush(true), s.timeIndex.flush(true), s.txns.sync()); err != nil {
+		s.indexDirty.Store(true)
 		return fmt.Errorf("sync indexes of %s: %w", s.path(logSuffix), err)
 	}
 	return nil

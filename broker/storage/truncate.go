@@ -57,11 +57,12 @@ func (l *Log) truncateTo(offset int64) (bool, error) {
 	// Durable step by step, from the end: else a crash could bring back the later segments behind a shorter one, or old records behind
 	// those that are appended next.
 	if last+1 < len(all) {
-		if err := l.fsys.SyncDir(l.Dir()); err != nil {
+		if err := l.patiently(func() error { return l.fsys.SyncDir(l.Dir()) }); err != nil {
 			return true, l.fail(err)
 		}
 	}
-	end, err := l.truncateActive(kept[last], offset)
+	var end int64
+	err := l.patiently(func() (err error) { end, err = l.truncateActive(kept[last], offset); return err })
 	if err != nil {
 		return true, l.fail(fmt.Errorf("truncate %s to %d: %w", l.tp, offset, err))
 	}
@@ -71,10 +72,10 @@ func (l *Log) truncateTo(offset int64) (bool, error) {
 		l.lowerMarksLocked(offset)
 	}
 	l.epochs.writeAtOnce()
-	if err := errors.Join(l.epochs.truncateFromEnd(offset), l.epochs.sync()); err != nil {
+	if err := l.patiently(func() error { return errors.Join(l.epochs.truncateFromEnd(offset), l.epochs.sync()) }); err != nil {
 		return true, l.fail(err)
 	}
-	return true, l.failIf(l.reloadProducersLocked(offset))
+	return true, l.failIf(l.patiently(func() error { return l.reloadProducersLocked(offset) }))
 }
 
 func (l *Log) failIf(err error) error {
@@ -208,13 +209,11 @@ func (l *Log) truncateFullyLocked(offset int64) error {
 	if err := l.discardSegments(old); err != nil {
 		return l.fail(err)
 	}
-	if err := l.fsys.SyncDir(l.Dir()); err != nil {
+	if err := l.patiently(func() error { return l.fsys.SyncDir(l.Dir()) }); err != nil {
 		return l.fail(err)
 	}
-	seg, err := createSegment(l.fsys, l.Dir(), offset, "", nowMs())
-	if err == nil {
-		err = seg.startTail(offset)
-	}
+	var seg *Segment
+	err := l.patiently(func() (err error) { seg, err = l.newActiveSegment(offset, nowMs()); return err })
 	if err != nil {
 		return l.fail(err)
 	}
@@ -227,7 +226,9 @@ func (l *Log) truncateFullyLocked(offset int64) error {
 	l.mu.lastSnapshot = -1
 	l.publishUnstableLocked()
 	l.epochs.writeAtOnce()
-	return l.failIf(errors.Join(l.epochs.clear(), l.epochs.sync(), l.removeSnapshots(0, math.MaxInt64)))
+	return l.failIf(l.patiently(func() error {
+		return errors.Join(l.epochs.clear(), l.epochs.sync(), l.removeSnapshots(0, math.MaxInt64))
+	}))
 }
 
 // IncrementLogStartOffset moves the log's start forward, for DeleteRecords or because the leader did so. Beyond the high watermark

@@ -32,6 +32,7 @@ type txnIndex struct {
 	entries []AbortedTxn
 	file    vfs.File // open only while it is written
 	dirty   bool
+	written int // how many entries the file holds; the rest follows with the next one, or with sync
 }
 
 const abortedTxnSize = 34
@@ -45,7 +46,7 @@ func (x *txnIndex) load() error {
 	}
 	raw, err := vfs.ReadFile(x.fsys, x.path(txnIndexSuffix), maxTxnIndexBytes)
 	if isNotExist(err) {
-		x.loaded, x.entries = true, nil
+		x.loaded, x.entries, x.written = true, nil, 0
 		return nil
 	}
 	if err != nil {
@@ -55,7 +56,7 @@ func (x *txnIndex) load() error {
 	if err != nil {
 		return &CorruptionError{Path: x.path(txnIndexSuffix), BaseOffset: -1, Err: err}
 	}
-	x.loaded, x.entries = true, entries
+	x.loaded, x.entries, x.written = true, entries, len(entries)
 	return nil
 }
 
@@ -99,6 +100,18 @@ func (x *txnIndex) append(t AbortedTxn) error {
 	if err := x.load(); err != nil {
 		return err
 	}
+	x.entries, x.dirty = append(x.entries, t), true
+	if err := x.writeLocked(); err != nil && !vfs.OutOfHandles(err) {
+		return err
+	}
+	return nil
+}
+
+// writeLocked brings the file up to the entries.
+func (x *txnIndex) writeLocked() error {
+	if x.written == len(x.entries) {
+		return nil
+	}
 	if x.file == nil {
 		f, err := x.fsys.OpenReadWrite(x.path(txnIndexSuffix))
 		if err != nil {
@@ -106,10 +119,14 @@ func (x *txnIndex) append(t AbortedTxn) error {
 		}
 		x.file = f
 	}
-	if _, err := x.file.WriteAt(appendAbortedTxn(nil, t), int64(len(x.entries)*abortedTxnSize)); err != nil {
+	var raw []byte
+	for _, t := range x.entries[x.written:] {
+		raw = appendAbortedTxn(raw, t)
+	}
+	if _, err := x.file.WriteAt(raw, int64(x.written*abortedTxnSize)); err != nil {
 		return err
 	}
-	x.entries, x.dirty = append(x.entries, t), true
+	x.written = len(x.entries)
 	return nil
 }
 
@@ -128,7 +145,7 @@ func (x *txnIndex) reset() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	err := x.closeLocked()
-	x.loaded, x.entries, x.dirty = true, nil, false
+	x.loaded, x.entries, x.dirty, x.written = true, nil, false, 0
 	if rmErr := x.fsys.Remove(x.path(txnIndexSuffix)); rmErr != nil && !isNotExist(rmErr) {
 		err = errors.Join(err, rmErr)
 	}
@@ -159,13 +176,16 @@ func (x *txnIndex) truncate(offset int64) error {
 	if err := x.file.Truncate(int64(n * abortedTxnSize)); err != nil {
 		return err
 	}
-	x.entries, x.dirty = x.entries[:n:n], true
+	x.entries, x.dirty, x.written = x.entries[:n:n], true, min(x.written, n)
 	return nil
 }
 
 func (x *txnIndex) sync() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if err := x.writeLocked(); err != nil {
+		return err
+	}
 	if !x.dirty || x.file == nil {
 		return nil
 	}

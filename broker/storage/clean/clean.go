@@ -319,7 +319,8 @@ func (c *Cleaner) clean(ctx context.Context, found candidate, nowMs int64) (Resu
 // failed marks a log uncleanable, unless the error means no more than "try again" or that the log is gone.
 func (c *Cleaner) failed(l *storage.Log, err error) {
 	var offline *storage.OfflineError
-	if errors.Is(err, context.Canceled) || errors.Is(err, storage.ErrSegmentsChanged) || errors.Is(err, storage.ErrClosed) || errors.As(err, &offline) {
+	var handles *storage.HandlesError
+	if errors.Is(err, context.Canceled) || errors.Is(err, storage.ErrSegmentsChanged) || errors.Is(err, storage.ErrClosed) || errors.As(err, &offline) || errors.As(err, &handles) {
 		c.logger.Debug("compaction given up", "topic", l.TopicPartition().Topic, "partition", l.TopicPartition().Partition, "err", err)
 		return
 	}
