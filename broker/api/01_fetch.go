@@ -65,7 +65,11 @@ func (d *Data) Fetch(r *wire.Request) {
 			p.Err = kerr.TopicAuthorizationFailed
 		}
 	}
-	d.Replica.Fetch(params, ctx.Partitions, func(results []replica.FetchResult) { d.fetched(r, image, ctx, results) })
+	hurry := d.Replica.Fetch(params, ctx.Partitions, func(results []replica.FetchResult) { d.fetched(r, image, ctx, results) })
+	if hurry != nil {
+		// DEVIATION(kafka): a fetch that waits for records holds up no other request of its connection; Apache Kafka reads that after the wait.
+		r.OnFollowed(hurry)
+	}
 }
 
 // fetchParams takes over what applies to the whole request.

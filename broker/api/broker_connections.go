@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/controller"
+	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/netx"
 	"github.com/kgo-project/kgo/broker/wire"
@@ -23,7 +24,8 @@ const (
 	reconnectGrace = 200 * time.Millisecond
 	// connectionFresh is how old a connection's last heartbeat may be for its end to mean something: a broker that was not heard on it any more had another.
 	connectionFresh = 5 * time.Second
-	probeAfter      = 300 * time.Millisecond // for live brokers to report to a new controller
+	probeAfter      = 50 * time.Millisecond // for live brokers to report to a new controller
+	probeAgain      = 20 * time.Millisecond // between two probes: a broker that is being restarted in place refuses for a moment only
 	probeTimeout    = time.Second
 	lostTimeout     = 5 * time.Second // for the controller to be told
 )
@@ -31,13 +33,16 @@ const (
 // BrokerConnections watches the connections that brokers' heartbeats come over, because one that ends is news: the system closes it when the
 // broker's process dies, long before the session times out. A broker that doesn't come back at once is fenced.
 //
-// DEVIATION(kafka): Apache Kafka waits for broker.session.timeout.ms. A broker that hangs keeps its connection, and gets that time here as well.
+// DEVIATION(kafka): Apache Kafka waits for broker.session.timeout.ms. A broker that hangs keeps its connection, and gets that time here as well. One
+// whose connection ended and whose address refuses others has no process any more; for one that merely doesn't answer there is reconnectGrace.
 //
 // What the controller is told is the heartbeat of a broker that is gone: fenced and shut down. Should the broker live after all, its next
 // heartbeat lets it in again.
 type BrokerConnections struct {
-	Submit func(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error)
-	Logger *slog.Logger
+	Submit  func(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error)
+	Network netx.Network
+	Store   *metadata.Store // where brokers' addresses are
+	Logger  *slog.Logger
 
 	// mu guards everything in this struct.
 	mu struct {
@@ -68,8 +73,18 @@ func (b *BrokerConnections) heard(conn *wire.Conn, req *kmsg.BrokerHeartbeatRequ
 	c := b.mu.brokers[req.BrokerID]
 	if c == nil || c.conn != conn {
 		c = &brokerConnection{conn: conn}
+		id := ident.BrokerID(req.BrokerID)
 		b.mu.brokers[req.BrokerID] = c
-		context.AfterFunc(conn.Context(), func() { time.AfterFunc(reconnectGrace, func() { b.ended(c) }) })
+		context.AfterFunc(conn.Context(), func() {
+			grace := time.Now().Add(reconnectGrace)
+			ctx, cancel := context.WithDeadline(context.Background(), grace)
+			defer cancel()
+			if broker := b.Store.Current().Broker(id); broker != nil && b.dead(ctx, broker) {
+				b.ended(c)
+				return
+			}
+			time.AfterFunc(time.Until(grace), func() { b.ended(c) })
+		})
 	}
 	c.heartbeat.BrokerID, c.heartbeat.BrokerEpoch, c.heartbeat.CurrentMetadataOffset = req.BrokerID, req.BrokerEpoch, req.CurrentMetadataOffset
 	c.heardAt = b.mu.heardAt[req.BrokerID]
@@ -104,35 +119,43 @@ func (b *BrokerConnections) lost(id int32, epoch, offset int64, why string) {
 // Probe finds the brokers that died together with the controller that watched them: a new active controller calls it. All live ones report to it
 // when they hear of it. One that doesn't and whose address refuses connections has no process any more; one whose address doesn't answer is
 // left to its session's time-out.
-func (b *BrokerConnections) Probe(ctx context.Context, network netx.Network, store *metadata.Store, self int32) {
+func (b *BrokerConnections) Probe(ctx context.Context, self int32) {
 	began := time.Now()
 	select {
 	case <-ctx.Done():
 		return
 	case <-time.After(probeAfter):
 	}
-	for broker := range store.Current().Brokers() {
+	for broker := range b.Store.Current().Brokers() {
 		b.mu.Lock()
 		reported := b.mu.heardAt[int32(broker.ID)].After(began)
 		b.mu.Unlock()
-		if reported || broker.Fenced || len(broker.Endpoints) == 0 || int32(broker.ID) == self {
+		if reported || broker.Fenced || int32(broker.ID) == self {
 			continue
 		}
 		go func() {
-			addr := net.JoinHostPort(broker.Endpoints[0].Host, strconv.Itoa(int(broker.Endpoints[0].Port)))
-			for range 2 { // a broker that restarts its listener would refuse once
-				if !refuses(ctx, network, addr) {
-					return
-				}
-				select {
-				case <-ctx.Done():
-					return
-				case <-time.After(reconnectGrace / 2):
-				}
+			if b.dead(ctx, broker) {
+				b.lost(int32(broker.ID), broker.Epoch, -1, "its address refuses connections") //nolint:contextcheck // the report is sent though the connection that gave the context is gone
 			}
-			b.lost(int32(broker.ID), broker.Epoch, -1, addr+" refuses connections") //nolint:contextcheck // the report is sent though the connection that gave the context is gone
 		}()
 	}
+}
+
+// dead reports whether a broker's address refuses connections, twice: then no process is there.
+func (b *BrokerConnections) dead(ctx context.Context, broker *metadata.Broker) bool {
+	if len(broker.Endpoints) == 0 {
+		return false
+	}
+	addr := net.JoinHostPort(broker.Endpoints[0].Host, strconv.Itoa(int(broker.Endpoints[0].Port)))
+	if !refuses(ctx, b.Network, addr) {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(probeAgain):
+	}
+	return refuses(ctx, b.Network, addr)
 }
 
 func refuses(ctx context.Context, network netx.Network, addr string) bool {

@@ -30,7 +30,8 @@ import (
 type testCluster struct {
 	t       *testing.T
 	topicID ident.TopicID
-	nodes   []*testNode // by id - 1
+	nodes   []*testNode   // by id - 1
+	maxWait time.Duration // replica.fetch.wait.max.ms
 
 	mu  sync.Mutex // guards the log of metadata and the order in which nodes get it
 	log []record.Message
@@ -52,7 +53,11 @@ type testNode struct {
 }
 
 func newTestCluster(t *testing.T, brokers int) *testCluster {
-	c := &testCluster{t: t, topicID: storage.NewUUID()}
+	return newWaitingCluster(t, brokers, 50*time.Millisecond)
+}
+
+func newWaitingCluster(t *testing.T, brokers int, maxWait time.Duration) *testCluster {
+	c := &testCluster{t: t, topicID: storage.NewUUID(), maxWait: maxWait}
 	ids := make([]int32, brokers)
 	for i := range brokers {
 		ids[i] = int32(i + 1)
@@ -87,7 +92,7 @@ func (n *testNode) start() {
 	config := storage.DefaultLogConfig()
 	fetchers := replica.NewFetchers(replica.FetcherConfig{
 		BrokerID: n.id, BrokerEpoch: func() int64 { return 1 }, Connect: n.connect,
-		MaxWait: 50 * time.Millisecond, MinBytes: 1, MaxBytes: 1 << 20, PartitionMaxBytes: 64 << 10, Backoff: 10 * time.Millisecond,
+		MaxWait: n.cluster.maxWait, MinBytes: 1, MaxBytes: 1 << 20, PartitionMaxBytes: 64 << 10, Backoff: 10 * time.Millisecond,
 	})
 	n.replica = replica.New(replica.Config{
 		BrokerID: n.id, Storage: n.logs, Metadata: n.store, FetchSessionSlots: 10, Fetcher: fetchers, ReplicaLagTimeMax: 300 * time.Millisecond,
@@ -228,9 +233,13 @@ func (c *testCluster) await(what string, cond func() bool) {
 
 // produce writes one value and returns its error and offset.
 func (c *testCluster) produce(id int32, acks replica.Acks, value string) replica.ProduceResult {
+	return c.produceTo(id, 0, acks, value)
+}
+
+func (c *testCluster) produceTo(id, partition int32, acks replica.Acks, value string) replica.ProduceResult {
 	ch := make(chan replica.ProduceResult, 1)
 	c.nodes[id-1].replica.Produce(replica.ProduceRequest{Acks: acks, Timeout: 10 * time.Second, Partitions: []replica.ProducePartition{
-		{TopicPartition: ident.TopicPartition{Topic: "t"}, Records: encoded(c.t, 9, value)},
+		{TopicPartition: ident.TopicPartition{Topic: "t", Partition: partition}, Records: encoded(c.t, 9, value)},
 	}}, func(r []replica.ProduceResult) { ch <- r[0] })
 	return <-ch
 }
@@ -285,6 +294,26 @@ func TestFollowersCopyAndAcknowledge(t *testing.T) {
 		}
 	}
 	c.awaitEqual(1, 2, 3)
+}
+
+// TestNewPartitionDoesNotWaitForOthers: a follower whose fetch waits for records, for much longer than the producer does, copies a partition that came
+// meanwhile all the same.
+func TestNewPartitionDoesNotWaitForOthers(t *testing.T) {
+	c := newWaitingCluster(t, 3, time.Minute)
+	for partition := range int32(10) {
+		if r := c.produce(1, replica.AcksAll, "a"); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		c.awaitEqual(1, 2, 3) // the next fetch has nothing to bring
+		c.publish(&record.PartitionRecord{TopicId: c.topicID, PartitionId: partition + 1, Replicas: []int32{1, 2, 3}, Isr: []int32{1, 2, 3}, Leader: 1})
+		c.await("1 leads it", func() bool {
+			p, err := c.nodes[0].replica.Partition(ident.TopicPartition{Topic: "t", Partition: partition + 1})
+			return err == nil && p.State().Leading
+		})
+		if r := c.produceTo(1, partition+1, replica.AcksAll, "b"); r.Err != nil {
+			t.Fatalf("partition %d: %v", partition+1, r.Err)
+		}
+	}
 }
 
 // TestUncommittedRecordsAreTruncated has a leader with records that nobody copied come back as a follower.

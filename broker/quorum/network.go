@@ -22,7 +22,7 @@ const (
 	dialTimeout      = 2 * time.Second        // for connecting and being welcomed
 	writeTimeout     = 10 * time.Second       // for a frame to leave
 	retryFirst       = 20 * time.Millisecond  // the wait after a failed dial, doubled each time
-	retryMost        = time.Second            // and its bound
+	retryMost        = 100 * time.Millisecond // and its bound: a voter that comes back should not have to wait for its leader
 	retryRefused     = 5 * time.Second        // after a peer that does not want us
 	greetingTimeout  = 5 * time.Second        // for what connected to say who it is
 	maxIncoming      = 64                     // connections from peers at a time

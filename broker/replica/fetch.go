@@ -12,24 +12,27 @@ import (
 
 // Fetch reads partitions and calls done, at once or when MinBytes have come together or MaxWait is over. done gets one result for each
 // partition, in order, and owns their records. partitions must stay untouched until then.
-func (m *Manager) Fetch(params FetchParams, partitions []FetchPartition, done func([]FetchResult)) {
+//
+// For a fetch that waits, hurry ends the wait; else it is nil.
+func (m *Manager) Fetch(params FetchParams, partitions []FetchPartition, done func([]FetchResult)) (hurry func()) {
 	results := make([]FetchResult, len(partitions))
 	if params.MaxWait <= 0 || len(partitions) == 0 {
 		w := m.readAll(&params, partitions, results, nil, true).wakeups
 		done(results)
 		w.run(m)
-		return
+		return nil
 	}
 	reads := make([]readState, len(partitions))
 	sum := m.readAll(&params, partitions, results, reads, true)
 	if sum.immediate || sum.size >= params.MinBytes {
 		done(results)
 		sum.wakeups.run(m)
-		return
+		return nil
 	}
 	op := &delayedFetch{manager: m, params: params, partitions: partitions, done: done}
 	op.start(results, reads)
 	sum.wakeups.run(m)
+	return op.complete
 }
 
 // bound says what limits this fetch.

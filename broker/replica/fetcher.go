@@ -32,7 +32,7 @@ type FetcherConfig struct {
 	Logger *slog.Logger
 }
 
-// Requester sends requests to one broker. A response need only be valid until the next request.
+// Requester sends requests to one broker. A Fetch response need only be valid until the next one.
 type Requester interface {
 	Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error)
 	Close() error

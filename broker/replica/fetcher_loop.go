@@ -28,6 +28,9 @@ type fetcher struct {
 	mu struct {
 		syncx.Mutex
 		partitions map[*Partition]*followed
+		added      bool // partitions came since the last due
+		underWay   int  // the number of the fetch under way; 0: none
+		fetches    int  // so far
 	}
 }
 
@@ -36,6 +39,7 @@ type followed struct {
 	partition   *Partition
 	leaderEpoch int32
 	until       time.Time // don't fetch before: the leader had an error for it
+	failures    int       // in a row
 	stopped     bool      // not before a new epoch: this one is over, or the log has failed
 }
 
@@ -54,11 +58,33 @@ func (f *fetcher) add(p *Partition, leaderEpoch int32) {
 	if old := f.mu.partitions[p]; old == nil || old.leaderEpoch != leaderEpoch {
 		f.mu.partitions[p] = &followed{partition: p, leaderEpoch: leaderEpoch}
 	}
+	f.mu.added = true
+	underWay := f.mu.underWay
 	f.mu.Unlock()
+	if underWay > 0 {
+		go f.poke(underWay)
+	}
 	select {
 	case f.wake <- struct{}{}:
 	default:
 	}
+}
+
+// poke ends the wait of a fetch under way, so that a partition that came meanwhile is in the next one now and not after replica.fetch.wait.max.ms: its
+// new leader may have nobody else to acknowledge for it. Any request does that (wire.Request.OnFollowed), sent again should it have overtaken the fetch; the
+// answer says nothing.
+func (f *fetcher) poke(fetch int) {
+	for f.isUnderWay(fetch) {
+		if _, err := f.client.Request(f.ctx, kmsg.NewPtrApiVersionsRequest()); err != nil {
+			return
+		}
+	}
+}
+
+func (f *fetcher) isUnderWay(fetch int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mu.underWay == fetch
 }
 
 func (f *fetcher) remove(p *Partition) (left int) {
@@ -72,6 +98,7 @@ func (f *fetcher) remove(p *Partition) (left int) {
 func (f *fetcher) due(now time.Time) (due []*followed, next time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.mu.added = false
 	for _, p := range f.mu.partitions {
 		switch {
 		case p.stopped:
@@ -91,7 +118,18 @@ func (f *fetcher) due(now time.Time) (due []*followed, next time.Time) {
 func (f *fetcher) delay(p *followed) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p.until = time.Now().Add(f.owner.cfg.Backoff)
+	p.until = time.Now().Add(f.backoff(p.failures))
+	p.failures++
+}
+
+// firstBackoff is how long a follower waits after the first failure. Most often the leader has not heard yet that it leads.
+const firstBackoff = 10 * time.Millisecond
+
+// backoff is the wait after some failures in a row: it doubles up to replica.fetch.backoff.ms.
+//
+// DEVIATION(kafka): Apache Kafka waits that long each time.
+func (f *fetcher) backoff(failures int) time.Duration {
+	return min(f.owner.cfg.Backoff, firstBackoff<<min(failures, 10))
 }
 
 // stop keeps p out of the requests until it follows in a new epoch.
@@ -103,6 +141,7 @@ func (f *fetcher) stop(p *followed) {
 
 func (f *fetcher) run() {
 	defer func() { _ = f.client.Close() }() // nothing waits for it any more
+	failures := 0
 	for f.ctx.Err() == nil {
 		due, next := f.due(time.Now())
 		if len(due) == 0 {
@@ -114,11 +153,14 @@ func (f *fetcher) run() {
 			f.idle(time.Now().Add(registrationPoll))
 			continue
 		}
-		if err := f.fetch(due); err != nil && f.ctx.Err() == nil {
+		if err := f.fetch(due, next); err != nil && f.ctx.Err() == nil {
 			f.session.reset()
 			f.owner.logger.Warn("fetch from the leader failed", "leader", f.key.leader, "partitions", len(due), "error", err)
-			f.idle(time.Now().Add(f.owner.cfg.Backoff))
+			f.idle(time.Now().Add(f.backoff(failures)))
+			failures++
+			continue
 		}
+		failures = 0
 	}
 }
 
@@ -135,8 +177,8 @@ func (f *fetcher) idle(until time.Time) {
 	}
 }
 
-// fetch sends one request and works through the answer.
-func (f *fetcher) fetch(due []*followed) error {
+// fetch sends one request and works through the answer. It does not wait for records beyond next, when others are due again.
+func (f *fetcher) fetch(due []*followed, next time.Time) error {
 	asked := make(map[sessionKey]*asked, len(due))
 	wants := make([]want, 0, len(due))
 	for _, p := range due {
@@ -161,7 +203,13 @@ func (f *fetcher) fetch(due []*followed) error {
 			req.Topics[i].Partitions[k].PartitionMaxBytes = int32(cfg.PartitionMaxBytes)
 		}
 	}
+	if f.begin() {
+		req.MaxWaitMillis = 0
+	} else if !next.IsZero() {
+		req.MaxWaitMillis = min(req.MaxWaitMillis, int32(max(0, time.Until(next).Milliseconds())))
+	}
 	resp, err := f.client.Request(f.ctx, req)
+	f.end()
 	if err != nil {
 		return err
 	}
@@ -184,6 +232,21 @@ func (f *fetcher) fetch(due []*followed) error {
 		}
 	}
 	return nil
+}
+
+// begin notes that a fetch is under way, and tells whether partitions have come that are not in it.
+func (f *fetcher) begin() (added bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.fetches++
+	f.mu.underWay = f.mu.fetches
+	return f.mu.added
+}
+
+func (f *fetcher) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.underWay = 0
 }
 
 // asked is what was asked of one partition.
@@ -214,7 +277,9 @@ func (f *fetcher) handle(a *asked, row *kmsg.FetchResponseTopicPartition) {
 	}
 	if err != nil {
 		f.failed(p, err)
+		return
 	}
+	p.failures = 0
 }
 
 // failed decides what becomes of a partition that can't be copied now.

@@ -82,7 +82,7 @@ func (s *Server) leaderChanged(ctx context.Context, leader ident.BrokerID) {
 		l.nudge()
 	}
 	if q, ok := s.quorum.(*embeddedQuorum); ok && leader == s.nodeID {
-		go q.brokers.Probe(ctx, s.opts.Network, s.store, int32(s.nodeID))
+		go q.brokers.Probe(ctx, int32(s.nodeID))
 	}
 }
 

@@ -44,7 +44,9 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 	ctl := controller.New(s.controllerConfig(clusterID, node), node, s.store, s.opts.Loggers.Logger("kafka.controller"))
 	q := &embeddedQuorum{controller: ctl, late: node, cluster: clusterID}
 	q.router = leaderRouter{nodeID: s.nodeID, local: ctl, node: node, network: s.opts.Network}
-	q.brokers = &api.BrokerConnections{Submit: q.router.submit, Logger: s.opts.Loggers.Logger("kafka.controller")}
+	q.brokers = &api.BrokerConnections{
+		Submit: q.router.submit, Network: s.opts.Network, Store: s.store, Logger: s.opts.Loggers.Logger("kafka.controller"),
+	}
 	s.quorum = q
 	s.onStop(func(context.Context) {
 		if err := q.close(); err != nil {

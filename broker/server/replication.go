@@ -25,7 +25,7 @@ func (s *Server) newFetchers() *replica.Fetchers {
 // connectBroker returns a client of another broker. The address is looked up at each dial: a broker may come back elsewhere.
 func (s *Server) connectBroker(id ident.BrokerID) replica.Requester {
 	return wire.NewClient(wire.ClientConfig{
-		ClientID: fmt.Sprintf("broker-%d-fetcher", s.nodeID), Timeout: s.state.config().Replica.SocketTimeout, ReuseResponses: true,
+		ClientID: fmt.Sprintf("broker-%d-fetcher", s.nodeID), Timeout: s.state.config().Replica.SocketTimeout, ReuseFetches: true,
 		Dial: func(ctx context.Context) (net.Conn, error) {
 			listener := s.state.config().Network.InterBroker
 			b := s.store.Current().Broker(id)

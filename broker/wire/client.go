@@ -21,9 +21,9 @@ type ClientConfig struct {
 	Timeout     time.Duration // of one request; 0: 30 s
 	MaxResponse int           // the largest response accepted; 0: 256 MiB
 
-	// ReuseResponses lets a response's byte slices be valid only until the next response: for who sends one request after the other and has
-	// worked through a response before the next request, as followers do with megabytes at a time.
-	ReuseResponses bool
+	// ReuseFetches lets the byte slices of a Fetch response be valid only until the next one: for who sends one Fetch after the other and has worked
+	// through a response before the next, as followers do with megabytes at a time.
+	ReuseFetches bool
 }
 
 // Client sends requests over one connection to one server, as brokers and controllers do among themselves: pipelined, answered in order,
@@ -53,7 +53,7 @@ func NewClient(cfg ClientConfig) *Client {
 }
 
 // Request sends req and waits for its response. Any number of goroutines may call it; the requests share the connection. The response's
-// byte slices are its own, but for ClientConfig.ReuseResponses.
+// byte slices are its own, but for ClientConfig.ReuseFetches.
 func (c *Client) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.Timeout, errTimeout)
 	defer cancel()
@@ -137,8 +137,8 @@ func (c *Client) newLink(ctx context.Context) (*link, error) {
 		return nil, err
 	}
 	l := &link{nc: nc, clientID: c.cfg.ClientID, maxResponse: c.cfg.MaxResponse, timeout: c.cfg.Timeout}
-	if c.cfg.ReuseResponses {
-		l.frames = new(frameBuffer)
+	if c.cfg.ReuseFetches {
+		l.fetches = new(frameBuffer)
 	}
 	go l.read()
 	if err := l.negotiate(ctx); err != nil {
@@ -155,7 +155,7 @@ type link struct {
 	maxResponse int
 	timeout     time.Duration
 	versions    map[int16][2]int16 // by key: min, max; set before the link is shared
-	frames      *frameBuffer       // nil: each response has memory of its own
+	fetches     *frameBuffer       // of Fetch responses; nil: each has memory of its own
 
 	mu      sync.Mutex
 	err     error
@@ -325,10 +325,6 @@ func (l *link) readOne(in *bufio.Reader) error {
 	if n < 4 || int(n) > l.maxResponse {
 		return fmt.Errorf("the response's size is %d", n)
 	}
-	frame := l.frames.take(int(n))
-	if _, err := io.ReadFull(in, frame); err != nil {
-		return err
-	}
 	l.mu.Lock()
 	if len(l.waiting) == 0 {
 		l.mu.Unlock()
@@ -338,7 +334,15 @@ func (l *link) readOne(in *bufio.Reader) error {
 	l.waiting[0] = nil
 	l.waiting = l.waiting[1:]
 	l.mu.Unlock()
-	err := c.decode(frame)
+	frames := l.fetches
+	if c.resp.Key() != fetchKey {
+		frames = nil
+	}
+	frame := frames.take(int(n))
+	_, err := io.ReadFull(in, frame)
+	if err == nil {
+		err = c.decode(frame)
+	}
 	c.err = err
 	close(c.done)
 	return err

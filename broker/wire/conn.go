@@ -44,6 +44,7 @@ type Conn struct {
 	tail      *Request
 	current   *Request  // the request whose handler the reader is running
 	pending   int       // requests in the queue
+	patient   int       // of them, those with a hurry
 	unsent    int       // bytes of memory of answered requests in the queue
 	writing   bool      // somebody is in write
 	room      sync.Cond // the reader waits for the queue to become shorter
@@ -153,7 +154,26 @@ func (c *Conn) enqueue(r *Request) {
 	c.tail = r
 	c.pending++
 	c.current = r
+	hurry := c.hurryLocked(r)
 	c.mu.Unlock()
+	for _, fn := range hurry {
+		fn()
+	}
+}
+
+// hurryLocked takes what the requests before r want done when one of r's kind follows them.
+func (c *Conn) hurryLocked(r *Request) (hurry []func()) {
+	if c.patient == 0 {
+		return nil
+	}
+	for earlier := c.head; earlier != r; earlier = earlier.next {
+		if earlier.hurry != nil && earlier.Key != r.Key {
+			hurry = append(hurry, earlier.hurry)
+			earlier.hurry = nil
+			c.patient--
+		}
+	}
+	return hurry
 }
 
 // handled marks the end of a request's handler. A large response leaves at once; small ones wait for company until the reader has no

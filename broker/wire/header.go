@@ -9,6 +9,9 @@ import (
 // apiVersionsKey is the one request that is answered even in a version that is not served: the answer tells the client which are.
 const apiVersionsKey = 18
 
+// fetchKey is the one request whose responses are large among brokers.
+const fetchKey = 1
+
 // header is a request header of version 1 or 2. clientID aliases the frame.
 type header struct {
 	key, version  int16

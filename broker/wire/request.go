@@ -32,6 +32,7 @@ type Request struct {
 	closing  error // close the connection instead of going on
 	throttle time.Duration
 	local    time.Duration // until the handler returned
+	hurry    func()        // see OnFollowed
 }
 
 // Context ends when the client's connection does.
@@ -81,6 +82,18 @@ func (r *Request) RespondAndClose(resp kmsg.Response, reason error) {
 // throttle time itself and calls Throttle before it responds.
 func (r *Request) Throttle(d time.Duration) { r.throttle = d }
 
+// OnFollowed has fn called, once, if a request of another kind arrives on the connection before this one is answered: responses leave in order, so that one
+// would wait for this one's. A handler that parks its request says so before it returns. fn may come too late, when the request is answered.
+func (r *Request) OnFollowed(fn func()) {
+	c := r.Conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !r.answered {
+		r.hurry = fn
+		c.patient++
+	}
+}
+
 // answer marks the request as answered and sees to it that somebody writes: the reader, if this is the request whose handler it is running,
 // else a goroutine of its own, so that whoever answers never waits for a client.
 func (r *Request) answer(out *outBuffer, closing error) {
@@ -100,6 +113,10 @@ func (r *Request) answer(out *outBuffer, closing error) {
 		panic(fmt.Sprintf("wire: %s request %d answered twice", kmsg.NameForKey(r.Key), r.CorrelationID))
 	}
 	r.answered, r.out, r.closing = true, out, closing
+	if r.hurry != nil {
+		r.hurry = nil
+		c.patient--
+	}
 	c.unsent += r.memory()
 	if r.throttle > 0 {
 		c.muteUntil = time.Now().Add(r.throttle)

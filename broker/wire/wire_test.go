@@ -316,6 +316,38 @@ func produceRequest(records []byte) *kmsg.ProduceRequest {
 	return req
 }
 
+// TestOnFollowed: a parked request is told of one of another kind that follows it, and not of one of its own.
+func TestOnFollowed(t *testing.T) {
+	parked, told := make(chan *Request, 2), make(chan int32, 2)
+	_, addr := testServer(t, Config{}, Listener{}, API{Key: fetchKey, Max: 4, Handle: func(r *Request) {
+		r.OnFollowed(func() {
+			told <- r.CorrelationID
+			r.Respond(kmsg.NewPtrFetchResponse())
+		})
+		parked <- r
+	}})
+	nc := dial(t, addr)
+	for id := range int32(2) {
+		if _, err := nc.Write(encode(kmsg.NewPtrFetchRequest(), 4, id)); err != nil {
+			t.Fatal(err)
+		}
+		<-parked
+	}
+	select {
+	case id := <-told:
+		t.Fatalf("fetch %d was told of a fetch", id)
+	default:
+	}
+	if _, err := nc.Write(encode(kmsg.NewPtrApiVersionsRequest(), 0, 2)); err != nil {
+		t.Fatal(err)
+	}
+	for id := range uint32(3) {
+		if got := binary.BigEndian.Uint32(readFrame(t, nc)); got != id {
+			t.Fatalf("response %d came where %d was due", got, id)
+		}
+	}
+}
+
 // TestFrameBuffer: memory is reused, grows with the responses, and large memory goes back when only small ones come.
 func TestFrameBuffer(t *testing.T) {
 	var none *frameBuffer
