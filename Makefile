@@ -7,7 +7,7 @@ LDFLAGS       := -s -w -X github.com/kgo-project/kgo/commands.version=$(VERSION)
 PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 export CGO_ENABLED ?= 0
 
-.PHONY: build test race sim soak lint tidy cross interop demo demo-acks walkthrough bench clean
+.PHONY: build test race sim soak faults lint tidy cross interop demo demo-acks walkthrough bench clean
 
 build: ## one static binary: bin/kgo
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/kgo
@@ -23,6 +23,9 @@ sim: ## simulate the metadata quorum: SEED=n replays one history with a trace, R
 
 soak: ## kill a node and damage its files, over and over: KGO_SOAK_ROUNDS=100 kills, KGO_FAULT_SEED repeats the choices
 	$(GO) test -tags invariants,slow -count=1 -timeout 1h -v -run TestSoak ./broker/brokertest
+
+faults: ## the fault tests of a cluster of real processes, RUNS (20) times; KGO_FAULT_SEED repeats the choices of one run
+	$(GO) test -tags invariants -count=$(or $(RUNS),20) -timeout 2h -v -run 'TestClusterFaults|TestZombieLeader|TestRollingRestart|TestEnsembleLosesNothing' ./broker/brokertest
 
 lint: ## golangci-lint
 	$(GOLANGCI_LINT) run ./...

@@ -51,6 +51,8 @@ properties file to read and edit. A node is named by its file: broker-1, coordin
   kgo lab status
   kgo lab kill 2
   kgo lab start 2
+  kgo lab cut 1 coordinator-1
+  kgo lab mend 1 coordinator-1
   kgo lab wipe`,
 	}
 	cmd.PersistentFlags().StringVar(&o.dir, "dir", filepath.Join(defaultDataDir(home), "lab"), "the lab's `folder`")
@@ -65,6 +67,8 @@ properties file to read and edit. A node is named by its file: broker-1, coordin
 		o.each("kill", "End nodes as kill -9 does", func(n *labNode) error { return n.signal(func(p int) error { return killProcess(p) }) }),
 		o.each("pause", "Stop nodes in their tracks (SIGSTOP)", func(n *labNode) error { return n.signal(func(p int) error { return suspendProcess(p, true) }) }),
 		o.each("resume", "Let paused nodes go on (SIGCONT)", func(n *labNode) error { return n.signal(func(p int) error { return suspendProcess(p, false) }) }),
+		&cobra.Command{Use: "cut NODE NODE", Short: "Cut the link between two nodes: what they send each other is lost", Args: cobra.ExactArgs(2), RunE: func(_ *cobra.Command, args []string) error { return o.cut(args, true) }},
+		&cobra.Command{Use: "mend NODE NODE", Short: "Mend the link between two nodes", Args: cobra.ExactArgs(2), RunE: func(_ *cobra.Command, args []string) error { return o.cut(args, false) }},
 		&cobra.Command{Use: "status", Short: "Show the nodes", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return o.status(cmd.Context()) }},
 		&cobra.Command{Use: "stop [NODE...]", Short: "Stop the lab, or some of its nodes, cleanly", RunE: func(_ *cobra.Command, args []string) error { return o.stop(args) }},
 		&cobra.Command{Use: "wipe", Short: "Kill all nodes and remove the lab's folder", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return o.wipe() }},
@@ -229,6 +233,7 @@ func (n *labNode) launch(ctx context.Context) (wait func() error, err error) {
 	}
 	cmd := exec.Command(exe, verb, "--address-file", n.path(".address"), n.path(".properties")) //nolint:noctx // ourselves, to outlive us
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = out, out, detached()
+	cmd.Env = append(os.Environ(), labCutsVariable+"="+n.path(labCutsSuffix))
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -306,7 +311,7 @@ func (o *labOptions) wipe() error {
 		return err
 	}
 	for _, n := range nodes { // only what the lab made: the folder may hold more
-		for _, suffix := range []string{".properties", ".log", ".pid", ".address", ""} {
+		for _, suffix := range []string{".properties", ".log", ".pid", ".address", labCutsSuffix, ""} {
 			err = errors.Join(err, os.RemoveAll(n.path(suffix)))
 		}
 	}
@@ -339,13 +344,15 @@ func (o *labOptions) status(ctx context.Context) error {
 		case processState(pid) == 'T':
 			state = "paused"
 		}
+		alive := state == "running"
+		state += n.cutFrom(nodes)
 		if n.coordinator {
 			role = "coordinator"
-			if state == "running" {
+			if alive {
 				role += " (" + quorumRole(n.port) + ")"
 			}
-		} else if state != "stopped" && knownErr == nil {
-			leaders, lag = leadersAndLag(ctx, adm, known, n.id, state == "running")
+		} else if pid != 0 && knownErr == nil {
+			leaders, lag = leadersAndLag(ctx, adm, known, n.id, alive)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", n.name, cmp.Or(strings.TrimPrefix(strconv.Itoa(pid), "0"), "-"), n.port, role, state, leaders, lag)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kgo-project/kgo/broker/config"
+	"github.com/kgo-project/kgo/broker/netx"
 	"github.com/kgo-project/kgo/broker/server"
 )
 
@@ -116,7 +117,11 @@ func runServer(ctx context.Context, o *serverOptions) error {
 		log.Warn("configuration", "warning", w.String())
 	}
 	began := time.Now()
-	s, err := server.Start(ctx, server.Options{Layers: layers, Config: cfg, Loggers: loggers, AdminAddr: o.adminAddr, Version: version, FourLetter: fourLetterWords})
+	var network netx.Network // nil: the system's
+	if file := os.Getenv(labCutsVariable); file != "" {
+		network = netx.NewCuts(netx.TCP(), file)
+	}
+	s, err := server.Start(ctx, server.Options{Network: network, Layers: layers, Config: cfg, Loggers: loggers, AdminAddr: o.adminAddr, Version: version, FourLetter: fourLetterWords})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped while it was starting, as it was told

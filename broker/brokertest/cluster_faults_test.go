@@ -20,7 +20,10 @@ import (
 
 // TestClusterFaults does to a cluster of real processes whatever the seed says, while idempotent producers work with acks=all, groups commit and
 // readers read: processes are killed and paused, one by one or all at once, and logs lose their tails.
-func TestClusterFaults(t *testing.T) { clusterFaults(t, 6) }
+func TestClusterFaults(t *testing.T) {
+	t.Parallel()
+	clusterFaults(t, 6)
+}
 
 // faultPause is the longest moment between two faults, and the longest that a killed process stays away.
 const faultPause = 600 * time.Millisecond

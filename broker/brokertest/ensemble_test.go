@@ -52,28 +52,28 @@ func TestEnsembleLosesNothing(t *testing.T) {
 }
 
 // replaceDisks gives one coordinator after the other an empty disk. Each has the cluster's metadata again, and is counted: the next one can go.
-func (e *cluster) replaceDisks(adm *kadm.Client) {
-	e.t.Helper()
-	for i, c := range e.coordinators {
-		c.kill()
-		dir := c.dirs[0]
+func (c *cluster) replaceDisks(adm *kadm.Client) {
+	c.t.Helper()
+	for i, m := range c.coordinators {
+		m.kill()
+		dir := m.dirs[0]
 		for _, name := range []string{"__cluster_metadata-0", "meta.properties", "bootstrap.checkpoint"} {
 			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-				e.t.Fatal(err)
+				c.t.Fatal(err)
 			}
 		}
-		if _, err := adm.CreateTopic(e.t.Context(), 1, 3, nil, fmt.Sprintf("without-the-disk-of-%d", i+1)); err != nil {
-			e.t.Errorf("with two of three coordinators: %v", err)
+		if _, err := adm.CreateTopic(c.t.Context(), 1, 3, nil, fmt.Sprintf("without-the-disk-of-%d", i+1)); err != nil {
+			c.t.Errorf("with two of three coordinators: %v", err)
 		}
-		c.launch()
-		e.until("the new disk's coordinator to catch up", func(context.Context) bool { return strings.Contains(c.output.String(), "is counted again") })
-		e.activeCoordinator()
-		next := e.coordinators[(i+1)%3]
+		m.launch()
+		c.until("the new disk's coordinator to catch up", func(context.Context) bool { return strings.Contains(m.output.String(), "is counted again") })
+		c.activeCoordinator()
+		next := c.coordinators[(i+1)%3]
 		next.kill()
-		if _, err := adm.CreateTopic(e.t.Context(), 1, 3, nil, fmt.Sprintf("with-the-new-disk-of-%d", i+1)); err != nil {
-			e.t.Errorf("with a coordinator whose disk is new, and another one: %v", err)
+		if _, err := adm.CreateTopic(c.t.Context(), 1, 3, nil, fmt.Sprintf("with-the-new-disk-of-%d", i+1)); err != nil {
+			c.t.Errorf("with a coordinator whose disk is new, and another one: %v", err)
 		}
 		next.launch()
-		e.activeCoordinator()
+		c.activeCoordinator()
 	}
 }

@@ -52,8 +52,10 @@ type groupPartition struct {
 type commit struct{ acked, tried int64 }
 
 func newHistory() *history {
-	return &history{sent: make(map[int]int), acked: make(map[message]place), logs: make(map[int32][]entry), commits: make(map[groupPartition]commit),
-		seen: make(map[place]message), ends: make(map[int32]int64)}
+	return &history{
+		sent: make(map[int]int), acked: make(map[message]place), logs: make(map[int32][]entry), commits: make(map[groupPartition]commit),
+		seen: make(map[place]message), ends: make(map[int32]int64),
+	}
 }
 
 func (h *history) report(format string, args ...any) {

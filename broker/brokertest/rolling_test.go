@@ -3,7 +3,7 @@ package brokertest_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,6 +20,7 @@ import (
 
 // TestRollingRestart stops and starts all brokers one after the other, under producers that give up soon: none of their records fails.
 func TestRollingRestart(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, clusterSpec{coordinators: 1, brokers: 3, zooKeeperStyle: true})
 	adm := kadm.NewClient(c.client())
 	minISR := "2"
@@ -44,7 +45,7 @@ func TestRollingRestart(t *testing.T) {
 	go func() {
 		defer close(done)
 		for i := 0; ctx.Err() == nil; i++ {
-			cl.Produce(context.Background(), kgo.StringRecord(fmt.Sprint(i)), func(_ *kgo.Record, err error) {
+			cl.Produce(context.Background(), kgo.StringRecord(strconv.Itoa(i)), func(_ *kgo.Record, err error) {
 				if err != nil {
 					failed.Add(1)
 					t.Errorf("record %d: %v", i, err)
@@ -78,6 +79,7 @@ func TestRollingRestart(t *testing.T) {
 // TestZombieLeader stops a leader in its tracks until another leads, and lets it go on with produce requests at hand that it got meanwhile: it must
 // acknowledge none of them, and none of their records may be there in the end.
 func TestZombieLeader(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, clusterSpec{coordinators: 1, brokers: 3, everywhere: []string{"broker.session.timeout.ms=2000", "broker.heartbeat.interval.ms=400"}})
 	adm := kadm.NewClient(c.client())
 	if _, err := adm.CreateTopic(t.Context(), 1, 3, nil, workTopic); err != nil {

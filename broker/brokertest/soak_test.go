@@ -19,3 +19,5 @@ func soakRounds() int {
 func TestSoakKills(t *testing.T) { killRounds(t, soakRounds(), 4, 3) }
 
 func TestSoakDamage(t *testing.T) { damageRounds(t, max(soakRounds()/10, 1)) }
+
+func TestSoakCluster(t *testing.T) { clusterFaults(t, soakRounds()) }
