@@ -15,7 +15,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"github.com/kgo-project/kgo/commands/opt"
 )
@@ -27,13 +30,23 @@ var version = "devel"
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A reader that goes away is told by a failing write: a consumer still commits and leaves its group then.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return Run(ctx, NewFactory(SystemIO()), os.Args)
 }
 
 // Run runs one command line, args[0] being the name under which the program was called, and returns the exit code.
 func Run(ctx context.Context, f *Factory, args []string) int {
 	root := newRootCmd(f) //nolint:contextcheck // the commands get theirs when one of them is executed
-	root.SetArgs(dispatch(args))
+	words := dispatch(args)
+	root.SetArgs(words)
+	flagFailed := root.FlagErrorFunc()
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if cmd == root && len(words) > 0 && !strings.HasPrefix(words[0], "-") { // flags of a command that there is not
+			return unknownCommand(root, words[0])
+		}
+		return flagFailed(cmd, err)
+	})
 	err := root.ExecuteContext(ctx)
 	if flushed := f.IO.Flush(); err == nil {
 		err = flushed

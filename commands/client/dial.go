@@ -206,5 +206,8 @@ func Explain(err error) string {
 			return kafka.Description + " (" + kafka.Message + ")"
 		}
 	}
-	return err.Error()
+	if text := err.Error(); !strings.Contains(text, "broker is too old") {
+		return text
+	}
+	return "the cluster does not serve requests of this kind: its brokers are too old for them, or leave them out"
 }

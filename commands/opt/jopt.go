@@ -57,10 +57,11 @@ func Parse(spec *Spec, args []string) (*Set, error) {
 	return set, nil
 }
 
-// CheckRequired refuses a set that lacks an option which the parser itself requires.
+// CheckRequired refuses a set that lacks an option which the parser itself requires. --bootstrap-server is never required,
+// because kgo has a default for it.
 func (s *Set) CheckRequired() error {
 	for i := range s.Spec.Options {
-		if o := &s.Spec.Options[i]; o.Must && !s.Has(o.Name) {
+		if o := &s.Spec.Options[i]; o.Must && !s.Has(o.Name) && o.Name != "bootstrap-server" {
 			return &MissingOptionError{Option: o.Name}
 		}
 	}
