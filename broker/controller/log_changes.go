@@ -3,13 +3,14 @@ package controller
 import (
 	"log/slog"
 
+	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/record"
 )
 
 // logChanges writes one line for each change that an operator may look for. Partition changes of a fenced broker are many: they count.
 func (l *loop) logChanges(records []Record) {
-	changed, created, unclean := 0, 0, 0
+	changed, created, unclean, risky := 0, 0, 0, 0
 	for _, r := range records {
 		switch m := r.Message.(type) {
 		case *record.RegisterBrokerRecord:
@@ -30,18 +31,31 @@ func (l *loop) logChanges(records []Record) {
 			changed++
 			if m.Leader >= 0 && m.LeaderRecoveryState == int8(metadata.Recovering) {
 				unclean++
+				if l.replicas(m.TopicId, m.PartitionId) > 1 { // else there was nobody to lack what another has
+					risky++
+				}
 			}
 		case *record.PartitionRecord:
 			created++
 		}
 	}
-	if unclean > 0 {
-		l.unclean.Add(int64(unclean))
-		l.log.Warn("leaders elected that may lack records: no replica was known to have them all", "partitions", unclean)
+	l.unclean.Add(int64(unclean))
+	if risky > 0 {
+		l.log.Warn("leaders elected that may lack records: no replica was known to have them all", "partitions", risky)
 	}
 	if changed+created > 0 {
 		l.log.LogAttrs(l.ctx, slog.LevelDebug, "partitions changed", slog.Int("changed", changed), slog.Int("created", created))
 	}
+}
+
+// replicas is how many replicas a partition has.
+func (l *loop) replicas(topicID ident.TopicID, partition int32) int {
+	if t := l.core.image.TopicByID(topicID); t != nil {
+		if p := t.Partition(partition); p != nil {
+			return len(p.Replicas)
+		}
+	}
+	return 0
 }
 
 func (l *loop) logRegistrationChange(m *record.BrokerRegistrationChangeRecord) {
