@@ -84,12 +84,14 @@ func scriptNames(root *cobra.Command) []string {
 	}
 	var names []string
 	for _, c := range root.Commands() {
-		tool, ok := scriptCommand(c.Name()) // a command under the script's own name, such as zookeeper-shell
-		switch {
-		case ok && tool == c.Name():
-			names = append(names, c.Name()+suffix)
-		case c.GroupID == groupTools || c.Name() == "server-start" || c.Name() == "server-stop":
-			names = append(names, "kafka-"+c.Name()+suffix)
+		for _, name := range append([]string{c.Name()}, c.Aliases...) {
+			tool, ok := scriptCommand(name) // a command under the script's own name, such as zookeeper-shell
+			switch {
+			case ok && tool == name:
+				names = append(names, name+suffix)
+			case c.GroupID == groupTools || name == "server-start" || name == "server-stop":
+				names = append(names, "kafka-"+name+suffix)
+			}
 		}
 	}
 	slices.Sort(names)

@@ -23,7 +23,8 @@ func isKgo(pid int) bool {
 	exe, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
 	own, ownErr := os.Executable()
 	if err != nil || ownErr != nil {
-		return true
+		_, procErr := os.Stat("/proc/self/exe")
+		return procErr != nil // where there is a /proc, a process that can't be read there isn't ours
 	}
 	return strings.HasPrefix(filepath.Base(exe), "kgo") || filepath.Base(strings.TrimSuffix(exe, " (deleted)")) == filepath.Base(own)
 }

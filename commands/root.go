@@ -42,6 +42,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newServerStopCmd(f),
 		newCoordinatorCmd(f, nil),
 		newCoordinatorStopCmd(f),
+		newZooKeeperShellCmd(f),
 		newLabCmd(f),
 		newConnectStandaloneCmd(f, nil),
 		newConnectCmd(f),

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"net"
 	"slices"
+	"strconv"
 
 	"github.com/kgo-project/kgo/broker/api"
 	"github.com/kgo-project/kgo/broker/metadata"
@@ -39,3 +41,22 @@ func (s *Server) controllerHandlers(q *embeddedQuorum, sock *socket) *api.Contro
 
 // MetadataRecords is how many records of the metadata log this node has applied.
 func (s *Server) MetadataRecords() int64 { return s.store.Current().Provenance.LastOffset + 1 }
+
+// LiveBroker is a broker that is alive, at its first listener.
+type LiveBroker struct {
+	ID      int32
+	Epoch   int64
+	Address string // host:port
+}
+
+// Brokers lists the brokers that are alive, as far as this node's metadata goes, by id.
+func (s *Server) Brokers() []LiveBroker {
+	var out []LiveBroker
+	for b := range s.store.Current().Brokers() {
+		if !b.Fenced && len(b.Endpoints) > 0 {
+			e := b.Endpoints[0]
+			out = append(out, LiveBroker{ID: int32(b.ID), Epoch: b.Epoch, Address: net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))})
+		}
+	}
+	return out
+}

@@ -17,6 +17,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kgo-project/kgo/commands/opt"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -39,6 +41,11 @@ func New(ctx context.Context, p Properties, more ...kgo.Opt) (*Client, error) {
 	servers, err := p.bootstrap()
 	if err != nil {
 		return nil, err
+	}
+	if strings.HasPrefix(p["bootstrap.servers"], opt.ZooKeeperScheme) {
+		if servers, err = brokersBehind(ctx, servers); err != nil {
+			return nil, err
+		}
 	}
 	opts, d, err := options(p, servers)
 	if err != nil {

@@ -32,8 +32,9 @@ func Parse(spec *Spec, args []string) (*Set, error) {
 			o = spec.Lookup(o.Means)
 		}
 		keep := func(value string) {
-			if typed == "zookeeper" { // HOST:PORT/chroot
+			if typed == "zookeeper" { // HOST:PORT/chroot, a coordinator's: the client asks it for the brokers
 				value, _, _ = strings.Cut(value, "/")
+				value = ZooKeeperScheme + value
 			}
 			set.add(o, value)
 		}
@@ -88,3 +89,6 @@ func (o *Option) isNumber(word string) bool {
 	_, err := strconv.ParseInt(word, 10, 64)
 	return err == nil
 }
+
+// ZooKeeperScheme marks addresses that were given by --zookeeper.
+const ZooKeeperScheme = "zookeeper://"

@@ -48,7 +48,7 @@ func TestTableToolsReadCommandLines(t *testing.T) {
 		"--list extra stuff":                    `list=[] words ["extra" "stuff"]`,
 		"--list -- --foo":                       `list=[] words ["--foo"]`,
 		"--list -":                              `list=[] words ["-"]`,
-		"--zookeeper localhost:2181/ch --force": `bootstrap-server=["localhost:2181"] force=[]`,
+		"--zookeeper localhost:2181/ch --force": `bootstrap-server=["zookeeper://localhost:2181"] force=[]`,
 	} {
 		set, err := Parse(tableSpec, strings.Fields(line))
 		if err != nil {
