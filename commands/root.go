@@ -63,6 +63,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newGroupsCmd(f, nil),
 		newFeaturesCmd(f, nil),
 		newMetadataQuorumCmd(f, nil),
+		newStorageCmd(f, nil),
 		newLeaderElectionCmd(f, nil),
 		newClientMetricsCmd(f, nil),
 		newDumpLogCmd(f, nil),

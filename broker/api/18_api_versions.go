@@ -19,11 +19,12 @@ import (
 var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
 
 func (h *Handlers) apiVersions(r *wire.Request) {
-	answerVersions(r, h.table, h.Metadata.Current())
+	answerVersions(r, h.table, h.Metadata)
 }
 
 // answerVersions lists what a table serves.
-func answerVersions(r *wire.Request, table *wire.Table, image *metadata.Image) {
+func answerVersions(r *wire.Request, table *wire.Table, store *metadata.Store) {
+	image := store.Current()
 	req := r.Body.(*kmsg.ApiVersionsRequest)
 	resp := req.ResponseKind().(*kmsg.ApiVersionsResponse)
 	if r.Version >= 3 {
@@ -46,6 +47,11 @@ func answerVersions(r *wire.Request, table *wire.Table, image *metadata.Image) {
 	for name, level := range image.Features() {
 		row := kmsg.NewApiVersionsResponseFinalizedFeature()
 		row.Name, row.MinVersionLevel, row.MaxVersionLevel = name, level, level
+		resp.FinalizedFeatures = append(resp.FinalizedFeatures, row)
+	}
+	if level := store.KRaftVersion(); level > 0 {
+		row := kmsg.NewApiVersionsResponseFinalizedFeature()
+		row.Name, row.MinVersionLevel, row.MaxVersionLevel = metadata.FeatureKRaftVersion, level, level
 		resp.FinalizedFeatures = append(resp.FinalizedFeatures, row)
 	}
 	resp.FinalizedFeaturesEpoch = image.Provenance.LastOffset

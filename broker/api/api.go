@@ -122,6 +122,8 @@ func (h *Handlers) rows() []wire.API {
 		{Key: 69, Max: 1, Handle: h.consumerGroupDescribe},
 		{Key: 74, Max: 1, Handle: h.listConfigResources},
 		{Key: 75, Max: 0, Handle: h.describeTopicPartitions},
+		{Key: 80, Max: 1, Handle: h.forward},
+		{Key: 81, Max: 0, Handle: h.forward},
 	}
 	return append(rows, h.Data.Rows()...)
 }

@@ -62,13 +62,13 @@ func (h *ControllerHandlers) Table() *wire.Table {
 		{Key: 59, Max: 1, Handle: h.fetchSnapshot},
 		{Key: 60, Max: 2, Handle: h.describeCluster},
 	}
-	for _, key := range []int16{19, 20, 29, 30, 31, 33, 37, 43, 44, 45, 46, 48, 49, 50, 51, 55, 56, 57, 62, 63, 64, 67, 70, 73} {
+	for _, key := range []int16{19, 20, 29, 30, 31, 33, 37, 43, 44, 45, 46, 48, 49, 50, 51, 55, 56, 57, 62, 63, 64, 67, 70, 73, 80, 81, 82} {
 		rows = append(rows, wire.API{Key: key, Max: kmsg.RequestForKey(key).MaxVersion(), Handle: h.submit})
 	}
 	table := new(wire.Table)
 	for i := range rows {
 		if rows[i].Key == 18 {
-			rows[i].Handle = func(r *wire.Request) { answerVersions(r, table, h.Metadata.Current()) }
+			rows[i].Handle = func(r *wire.Request) { answerVersions(r, table, h.Metadata) }
 		}
 	}
 	*table = *wire.NewTable(rows)
@@ -122,6 +122,7 @@ func (h *ControllerHandlers) fetched(ctx context.Context, req *kmsg.FetchRequest
 	out := kmsg.NewFetchResponseTopicPartition()
 	out.AbortedTransactions = nil
 	want := quorum.FetchRequest{Offset: asked.FetchOffset, LastFetchedEpoch: asked.LastFetchedEpoch, MaxBytes: int(req.MaxBytes)}
+	want.ReplicaID, want.DirectoryID = ident.BrokerID(max(req.ReplicaID, req.ReplicaState.ID)), asked.ReplicaDirectoryID
 	got, err := log.Fetch(want)
 	if err == nil && got.Records != nil && got.Records.Size() == 0 && req.MaxWaitMillis > 0 {
 		got.Records.Release()

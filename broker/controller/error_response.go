@@ -87,6 +87,12 @@ func refuseAtTop(req kmsg.Request, resp kmsg.Response, code int16, message *stri
 		r.ErrorCode, r.ErrorMessage = code, message
 	case *kmsg.DescribeACLsResponse:
 		r.ErrorCode, r.ErrorMessage = code, message
+	case *kmsg.AddRaftVoterResponse:
+		r.ErrorCode, r.ErrorMessage = code, message
+	case *kmsg.RemoveRaftVoterResponse:
+		r.ErrorCode, r.ErrorMessage = code, message
+	case *kmsg.UpdateRaftVoterResponse:
+		r.ErrorCode = code
 	default:
 		return refuseRows(req, resp, code, message)
 	}

@@ -25,6 +25,7 @@ func (f PublisherFunc) OnMetadata(delta *Delta, image *Image) { f(delta, image) 
 // the one that follows the log.
 type Store struct {
 	current atomic.Pointer[Image]
+	kraft   atomic.Int32 // kraft.version, which is no record's but the quorum's
 
 	// applying guards what follows and serializes changes with Subscribe, so that a new publisher misses nothing and sees nothing twice.
 	applying   syncx.Mutex
@@ -41,6 +42,12 @@ func NewStore(clusterID string) *Store {
 
 // Current returns the newest image: one atomic load.
 func (s *Store) Current() *Image { return s.current.Load() }
+
+// SetKRaftVersion notes the quorum's kraft.version: 1 where the voters are kept in the log.
+func (s *Store) SetKRaftVersion(level int16) { s.kraft.Store(int32(level)) }
+
+// KRaftVersion is the level noted last.
+func (s *Store) KRaftVersion() int16 { return int16(s.kraft.Load()) }
 
 // Subscribe adds a publisher. If the image isn't empty, the publisher first gets the whole of it as one delta, before Subscribe returns.
 func (s *Store) Subscribe(p Publisher) {

@@ -41,7 +41,8 @@ type diskLog struct {
 	recent    []*raftpb.Entry // the newest entries, contiguous up to index.last()
 	recentLen int             // their bytes
 
-	snapshotWanted bool // a follower needs a newer snapshot than there is
+	firstVoters    []Voter // those of a formatted quorum; nil: the configured ones
+	snapshotWanted bool    // a follower needs a newer snapshot than there is
 }
 
 // openDiskLog opens the log in its directory and rebuilds the map from entries to offsets.
@@ -98,7 +99,11 @@ func (l *diskLog) readSnapshotHeaders() error {
 		if err != nil {
 			return err
 		}
-		l.snapshots = append(l.snapshots, r.meta)
+		if id.IsZero() {
+			l.firstVoters = r.meta.voters // what `storage format` wrote: a snapshot of nothing
+		} else {
+			l.snapshots = append(l.snapshots, r.meta)
+		}
 		if err := done(); err != nil {
 			return err
 		}
@@ -216,7 +221,7 @@ func (l *diskLog) alignStart(batches []recovered) ([]recovered, error) {
 }
 
 func (l *diskLog) buildIndex(cfg *Config, batches []recovered) error {
-	base := voterSet{voters: cfg.Voters}
+	base := l.first(cfg)
 	start, newest := l.log.LogStartOffset(), l.newest()
 	l.index.reset(0, 0, start)
 	if start > 0 {
@@ -248,6 +253,14 @@ func (l *diskLog) buildIndex(cfg *Config, batches []recovered) error {
 		return fmt.Errorf("snapshot %s covers %d entries, the log has %d there", newest.id, newest.entries, at-1)
 	}
 	return nil
+}
+
+// first is the set of voters before the log says something.
+func (l *diskLog) first(cfg *Config) voterSet {
+	if l.firstVoters != nil {
+		return voterSet{voters: l.firstVoters, dynamic: true}
+	}
+	return voterSet{voters: cfg.Voters}
 }
 
 // scan reads the headers of all batches.

@@ -161,7 +161,7 @@ func (l *diskLog) install(s *raftpb.Snapshot, static voterSet) (r *SnapshotReade
 	}
 	l.snapshots = []snapshotMeta{r.meta}
 	l.index.reset(r.meta.entries, uint64(id.LeaderEpoch), id.EndOffset)
-	base := voterSet{index: r.meta.entries, voters: static.voters}
+	base := voterSet{index: r.meta.entries, dynamic: static.dynamic, voters: static.voters}
 	if r.meta.voters != nil {
 		base.voters, base.dynamic = r.meta.voters, true
 	}

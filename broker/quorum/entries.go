@@ -1,6 +1,7 @@
 package quorum
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 
@@ -107,11 +108,30 @@ func votersIn(b batch.Batch) (voters []Voter, ok bool, err error) {
 	}
 	for t, value := range controlRecords(b) {
 		if t == batch.ControlKRaftVoters {
-			voters, err = parseVoters(value)
+			if voters, err = parseVoters(value); err == nil && len(voters) == 0 {
+				err = errors.New("a set of no voters")
+			}
 			return voters, true, err
 		}
 	}
 	return nil, false, nil
+}
+
+// KRaftVersionIn reads from a batch which kraft.version it was written under: a leader's first batch, or a change of voters, tells.
+func KRaftVersionIn(b batch.Batch) (level int16, ok bool) {
+	for t, value := range controlRecords(b) {
+		switch t {
+		case batch.ControlKRaftVoters:
+			return kraftVersionDynamic, true
+		case batch.ControlLeaderChange:
+			m := record.NewLeaderChangeMessage()
+			if _, err := m.ReadFrom(value, 0); err == nil {
+				return m.Version, true
+			}
+		default:
+		}
+	}
+	return 0, false
 }
 
 func isLeaderChange(b batch.Batch) bool {
@@ -130,9 +150,9 @@ func entryOf(b batch.Batch, index uint64, before voterSet) (*raftpb.Entry, error
 	if err != nil || !ok {
 		return e, err
 	}
-	change, err := before.change(voters)
-	if err != nil {
-		return nil, fmt.Errorf("batch at offset %d: %w", b.BaseOffset(), err)
+	change := &raftpb.ConfChange{Type: raftpb.ConfChangeUpdateNode.Enum(), NodeId: new(raftID(voters[0].ID))} // of no consequence
+	if changes := before.changes(voters); len(changes) > 0 {
+		change = changes[0]
 	}
 	change.Context = b
 	e.Type = raftpb.EntryConfChange.Enum()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/storage"
@@ -17,6 +18,9 @@ type FetchRequest struct {
 	Offset           int64
 	LastFetchedEpoch int32 // the leader epoch of the batch before Offset in the observer's log; -1 where it isn't known
 	MaxBytes         int
+
+	ReplicaID   ident.BrokerID // who asks; ident.NoBroker: not said
+	DirectoryID ident.UUID
 }
 
 // EpochEnd is where a leader epoch ends in this log.
@@ -41,6 +45,7 @@ type FetchResponse struct {
 func (n *Node) Fetch(req FetchRequest) (FetchResponse, error) {
 	v := n.view.Load()
 	resp := FetchResponse{HighWatermark: n.log.HighWatermark(), LogStartOffset: n.log.LogStartOffset(), Leader: v.leader, LeaderEpoch: v.leaderEpoch}
+	n.observers.fetched(req.ReplicaID, req.DirectoryID, req.Offset, resp.HighWatermark, time.Now())
 	if req.Offset < resp.LogStartOffset {
 		newest := lastID(v.snapshots)
 		resp.Snapshot = &newest

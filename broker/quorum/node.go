@@ -60,6 +60,8 @@ type Node struct {
 	heard   map[ident.BrokerID]MemberState // the loop's: when followers last answered
 	commits waiters
 
+	observers observers
+
 	campaignAfter int // the loop's: ticks until it stands for election in a dead leader's place; 0: it has no cause to
 }
 
@@ -69,6 +71,7 @@ type view struct {
 	leaderEpoch   int32
 	highWatermark int64
 	voters        []Voter
+	dynamic       bool // the voters are kept in the log
 	snapshots     []SnapshotID
 }
 
@@ -83,6 +86,7 @@ func OpenNode(ctx context.Context, cfg Config, sm StateMachine, connect func(Rec
 		return nil, err
 	}
 	n.cfg, n.replica, n.log = replica.cfg, replica, replica.log.log
+	replica.observers = &n.observers
 	n.publish()
 	if connect != nil {
 		if n.transport, err = connect(n); err != nil {
@@ -149,6 +153,7 @@ func (n *Node) run() {
 			if err == nil {
 				err = n.campaignAfterLoss()
 			}
+			r.reportObservers(time.Now())
 			n.describe(time.Now())
 		case <-n.quit:
 			err = ErrClosed
@@ -233,8 +238,8 @@ func (n *Node) maybeSnapshot() {
 func (n *Node) publish() {
 	r := n.replica
 	old := n.view.Load()
-	v := &view{leader: r.leader, leaderEpoch: r.leaderEpoch, highWatermark: r.log.log.HighWatermark(), voters: r.reachable()}
-	if old != nil && old.leader == v.leader && old.leaderEpoch == v.leaderEpoch && old.highWatermark == v.highWatermark &&
+	v := &view{leader: r.leader, leaderEpoch: r.leaderEpoch, highWatermark: r.log.log.HighWatermark(), voters: r.reachable(), dynamic: r.log.voters.at(r.log.applied).dynamic}
+	if old != nil && old.leader == v.leader && old.leaderEpoch == v.leaderEpoch && old.highWatermark == v.highWatermark && old.dynamic == v.dynamic &&
 		sameVoters(old.voters, v.voters) && len(old.snapshots) == len(r.log.snapshots) && lastID(old.snapshots) == r.log.newest().id {
 		return
 	}
@@ -242,6 +247,9 @@ func (n *Node) publish() {
 		v.snapshots = append(v.snapshots, s.id)
 	}
 	n.view.Store(v)
+	if old != nil && !sameVoters(old.voters, v.voters) {
+		n.describe(time.Now())
+	}
 	if old != nil {
 		n.commits.wakeAll()
 	}
@@ -420,6 +428,9 @@ func (n *Node) SnapshotSent(id ident.BrokerID, ok bool) {
 
 // Voters implements Receiver.
 func (n *Node) Voters() []Voter { return n.view.Load().voters }
+
+// Dynamic reports whether the voters are kept in the log (kraft.version 1) and can be changed; otherwise the configuration says who they are.
+func (n *Node) Dynamic() bool { return n.view.Load().dynamic }
 
 // Leader is the leader that this node knows of, ident.NoBroker for none, and the newest leader epoch.
 func (n *Node) Leader() (ident.BrokerID, int32) {

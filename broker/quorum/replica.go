@@ -41,6 +41,7 @@ type Replica struct {
 	candidacy     candidacy
 
 	ticks     int
+	observers *observers                    // the node's; nil: nobody asks
 	strangers map[ident.BrokerID]stranger   // nodes that are no voters and reported to this one
 	added     map[ident.BrokerID]ident.UUID // voters added in this leader epoch: only this incarnation's acknowledgements count
 	addedIn   uint64                        // the epoch
@@ -232,7 +233,7 @@ func (r *Replica) ChangeVoters(now time.Time, leaderEpoch int32, add *Voter, rem
 				return
 			}
 			added.Incarnation = known.Incarnation
-		} else if s, ok := r.strangers[add.ID]; ok && r.ticks-s.tick <= strangerTicks {
+		} else if s, ok := r.strangers[add.ID]; ok && r.ticks-s.tick <= strangerTicks && (s.DirectoryID.IsZero() || s.DirectoryID == add.DirectoryID) {
 			added.Incarnation = s.Incarnation
 		} else {
 			fail(ErrVoterSilent)

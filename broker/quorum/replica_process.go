@@ -8,7 +8,6 @@ import (
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/kgo-project/kgo/broker/batch"
 	"github.com/kgo-project/kgo/broker/ident"
@@ -180,7 +179,7 @@ func (r *Replica) saveVote(hs *raftpb.HardState) error {
 
 // installSnapshot replaces everything by what the leader sent to a follower too far behind for its log.
 func (r *Replica) installSnapshot(s *raftpb.Snapshot, now time.Time) error {
-	snapshot, done, err := r.log.install(s, voterSet{voters: r.cfg.Voters})
+	snapshot, done, err := r.log.install(s, r.log.first(&r.cfg))
 	if err != nil {
 		return err
 	}
@@ -213,15 +212,13 @@ func (r *Replica) apply(e *raftpb.Entry) error {
 	r.log.log.SetHighWatermark(b.NextOffset())
 	switch {
 	case e.GetType() == raftpb.EntryConfChange:
-		var change raftpb.ConfChange
-		if err := proto.Unmarshal(stored.GetData(), &change); err != nil {
-			return err
-		}
 		if err := r.log.saveState(r.log.state, r.log.applied); err != nil {
 			return err
 		}
 		r.noteAdded(e)
-		r.raft.ApplyConfChange(&change)
+		for _, c := range r.log.voters.at(e.GetIndex() - 1).changes(r.log.voters.at(e.GetIndex()).voters) {
+			r.raft.ApplyConfChange(c)
+		}
 		r.cfg.Logger.Info("the voters of the metadata quorum changed", "voters", fmt.Sprint(ids(r.log.voters.at(e.GetIndex()).voters)), "offset", b.BaseOffset())
 	case !b.IsControl():
 		values, err := RecordValues(b)

@@ -87,7 +87,9 @@ func newSnapshotWriter(f vfs.File, meta snapshotMeta) (*SnapshotWriter, error) {
 	w := &SnapshotWriter{f: f, epoch: meta.id.LeaderEpoch, now: meta.lastTimestamp}
 	header := record.NewSnapshotHeaderRecord()
 	header.LastContainedLogTimestamp = meta.lastTimestamp
-	header.UnknownTags = []record.UnknownTag{{Tag: entryCountTag, Data: binary.AppendUvarint(nil, meta.entries)}}
+	if meta.entries > 0 {
+		header.UnknownTags = []record.UnknownTag{{Tag: entryCountTag, Data: binary.AppendUvarint(nil, meta.entries)}}
+	}
 	value, err := header.AppendTo(nil, 0)
 	if err != nil {
 		return nil, err
@@ -166,6 +168,9 @@ type SnapshotReader struct {
 
 // ID is the snapshot's name: the state is that before the log's offset ID().EndOffset.
 func (r *SnapshotReader) ID() SnapshotID { return r.meta.id }
+
+// Voters are those that the snapshot holds; none where the configuration says who they are.
+func (r *SnapshotReader) Voters() []Voter { return r.meta.voters }
 
 // LastTimestampMs is the append time of the last batch that the snapshot covers.
 func (r *SnapshotReader) LastTimestampMs() int64 { return r.meta.lastTimestamp }

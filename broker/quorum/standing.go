@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -36,7 +37,7 @@ func (s standing) String() string { return [...]string{"member", "blank", "catch
 const (
 	inquiryTicks      = 2        // between two inquiries
 	introductionTicks = 5        // between two reports of a node that is no voter
-	strangerTicks     = 50       // how old such a report may be when the node is made a voter
+	strangerTicks     = 10       // how old such a report may be when the node is made a voter
 	reminderTicks     = 100      // between two words in the log about who is waited for
 	maxInquiryBytes   = 64 << 10 // of a peer's statement
 	maxStrangers      = 64       // nodes that are no voters
@@ -56,6 +57,9 @@ type statement struct {
 	Floor       int32                         `json:"floor"`              // catching up: above which it may be counted
 	Founders    map[ident.BrokerID]ident.UUID `json:"founders,omitempty"` // who founded the quorum, where this voter did
 	Voters      []Voter                       `json:"voters,omitempty"`   // in an answer: all that its log knows
+	DirectoryID ident.UUID                    `json:"directory"`
+	EndOffset   int64                         `json:"end"`                 // of its log
+	Observers   []ObserverState               `json:"observers,omitempty"` // a follower's: those that fetch from it
 }
 
 // candidacy is what a voter that isn't a member yet has found out, in this life.
@@ -180,6 +184,7 @@ func (r *Replica) noteAdded(e *raftpb.Entry) {
 	for _, v := range r.log.voters.at(e.GetIndex()).voters {
 		if _, known := before.find(v.ID); !known {
 			r.added[v.ID] = v.Incarnation
+			delete(r.strangers, v.ID) // to be added once more, it has to report anew
 		}
 	}
 }
@@ -197,8 +202,12 @@ func (r *Replica) fromCurrent(m *raftpb.Message) bool {
 
 // state sends this voter's statement. The messages that carry it are of kinds that raft's core would use for reads through the leader, which kgo has no use for.
 func (r *Replica) state(to ident.BrokerID, kind raftpb.MessageType, replyTo ident.UUID) {
+	r.stateWith(to, kind, replyTo, nil)
+}
+
+func (r *Replica) stateWith(to ident.BrokerID, kind raftpb.MessageType, replyTo ident.UUID, seen []ObserverState) {
 	st := r.log.state
-	s := statement{Incarnation: st.Incarnation, ReplyTo: replyTo, Standing: st.Standing, Epoch: int32(r.raft.BasicStatus().GetTerm()), Floor: st.Floor, Founders: st.Founders}
+	s := statement{Incarnation: st.Incarnation, ReplyTo: replyTo, Standing: st.Standing, Epoch: int32(r.raft.BasicStatus().GetTerm()), Floor: st.Floor, Founders: st.Founders, DirectoryID: r.cfg.DirectoryID, EndOffset: r.log.index.endOffset, Observers: seen}
 	if kind == raftpb.MsgReadIndexResp {
 		s.Voters = r.log.voters.latest().voters
 	}
@@ -238,6 +247,12 @@ func (r *Replica) stepStatement(m *raftpb.Message) (ok bool, err error) {
 
 // answerInquiry tells a blank voter about this one. A leader that remembers the voter's predecessor makes room for one that doesn't.
 func (r *Replica) answerInquiry(from ident.BrokerID, s statement) error {
+	if len(s.Observers) > 0 {
+		if r.observers != nil {
+			r.observers.merge(s.Observers)
+		}
+		return nil
+	}
 	r.state(from, raftpb.MsgReadIndexResp, s.Incarnation)
 	_, voter := r.log.voters.latest().find(from)
 	if !voter && (len(r.strangers) < maxStrangers || r.strangers[from].tick > 0) {
@@ -245,6 +260,9 @@ func (r *Replica) answerInquiry(from ident.BrokerID, s statement) error {
 			r.strangers = map[ident.BrokerID]stranger{}
 		}
 		r.strangers[from] = stranger{s, r.ticks}
+		if r.observers != nil {
+			r.observers.fetched(from, s.DirectoryID, s.EndOffset, r.log.log.HighWatermark(), time.Now())
+		}
 	}
 	if !r.IsMember() {
 		if _, heard := r.candidacy.heard[from]; !heard && r.candidacy.askedBack != r.ticks {

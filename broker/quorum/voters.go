@@ -77,6 +77,16 @@ func (s voterSet) confState() *raftpb.ConfState {
 
 // change is the raft change that leads from one set to the next: exactly one voter is added, removed, or has other endpoints.
 func (s voterSet) change(next []Voter) (*raftpb.ConfChange, error) {
+	found := s.changes(next)
+	if len(found) != 1 {
+		return nil, fmt.Errorf("voters change from %v to %v: %d of them differ, want one", ids(s.voters), ids(next), len(found))
+	}
+	return found[0], nil
+}
+
+// changes are the raft changes that lead from one set to the next. There is one, except where a node that joined later reads about the time before: what it
+// began with are the voters that it found.
+func (s voterSet) changes(next []Voter) []*raftpb.ConfChange {
 	var found []*raftpb.ConfChange
 	note := func(t raftpb.ConfChangeType, id ident.BrokerID) {
 		found = append(found, &raftpb.ConfChange{Type: t.Enum(), NodeId: new(raftID(id))})
@@ -93,10 +103,7 @@ func (s voterSet) change(next []Voter) (*raftpb.ConfChange, error) {
 			note(raftpb.ConfChangeRemoveNode, v.ID)
 		}
 	}
-	if len(found) != 1 {
-		return nil, fmt.Errorf("voters change from %v to %v: %d of them differ, want one", ids(s.voters), ids(next), len(found))
-	}
-	return found[0], nil
+	return found
 }
 
 func ids(voters []Voter) []ident.BrokerID {

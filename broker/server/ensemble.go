@@ -12,23 +12,6 @@ import (
 	"github.com/kgo-project/kgo/broker/storage"
 )
 
-// voters are the quorum's members as configured: this node alone, where the configuration names no others.
-func (s *Server) voters() []quorum.Voter {
-	cfg := s.opts.Config
-	if len(cfg.Quorum.Voters) < 2 {
-		return []quorum.Voter{{ID: s.nodeID}}
-	}
-	name := ""
-	if names := cfg.Network.ControllerListeners; len(names) > 0 {
-		name = names[0]
-	}
-	var out []quorum.Voter
-	for _, v := range cfg.Quorum.Voters {
-		out = append(out, quorum.Voter{ID: ident.BrokerID(v.ID), Endpoints: []quorum.Endpoint{{Name: name, Host: v.Host, Port: uint16(v.Port)}}})
-	}
-	return out
-}
-
 // newClusterID names a new cluster. The members of an ensemble must come to the same name without talking, as they don't talk to those of another
 // cluster: it is made of who and where they are. A lone voter has a random one.
 func newClusterID(voters []config.Voter) string {
@@ -48,7 +31,7 @@ func newClusterID(voters []config.Voter) string {
 
 // shareControllerListeners lets voters in at the listeners for controllers, where there are other voters.
 func (s *Server) shareControllerListeners() []*votersListener {
-	if len(s.opts.Config.Quorum.Voters) < 2 {
+	if len(s.opts.Config.Quorum.Voters) == 1 {
 		return nil
 	}
 	var all []*votersListener

@@ -67,7 +67,7 @@ func (r *leaderRouter) try(ctx context.Context, caller *controller.Context, req 
 	case ident.NoBroker:
 		return nil, controller.ErrNotController
 	case r.nodeID:
-		return r.local.Submit(ctx, caller, req)
+		return r.here(ctx, caller, req)
 	}
 	client, err := r.client(clientOf{leader, caller.InProcess})
 	if err != nil {
@@ -81,6 +81,14 @@ func (r *leaderRouter) try(ctx context.Context, caller *controller.Context, req 
 		return nil, fmt.Errorf("%w: node %d: %w", errForwarding, leader, err)
 	}
 	return resp, nil
+}
+
+// here has this node handle the request: the quorum a change of voters, the controller all others.
+func (r *leaderRouter) here(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error) {
+	if n := r.node.node.Load(); n != nil && isVoterChange(req) {
+		return changeVoters(ctx, n, r.nodeID, req)
+	}
+	return r.local.Submit(ctx, caller, req)
 }
 
 // watch ends an attempt when another node leads.
@@ -110,7 +118,7 @@ func (r *leaderRouter) leader() ident.BrokerID {
 
 func (r *leaderRouter) alone() bool {
 	n := r.node.node.Load()
-	return n == nil || len(n.Voters()) < 2
+	return n == nil || len(n.Voters()) < 2 && n.Voters()[0].ID == r.nodeID
 }
 
 // client returns the connection to a voter, which dials where the voter is at that time.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -36,12 +37,25 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 		clusterID = newClusterID(cfg.Quorum.Voters)
 	}
 	s.nodeID = s.chooseNodeID(1)
+	voters, err := s.firstVoters()
+	if err != nil {
+		return err
+	}
 	if err := s.openStorage(ctx, clusterID); err != nil {
 		return err
 	}
+	if voters == nil {
+		if voters, err = s.discoverVoters(ctx); err != nil {
+			return err
+		}
+	}
 	s.store = metadata.NewStore(clusterID)
 	node := new(lateNode)
-	ctl := controller.New(s.controllerConfig(clusterID, node), node, s.store, s.opts.Loggers.Logger("kafka.controller"))
+	controllerConfig, err := s.controllerConfig(clusterID, node, voters)
+	if err != nil {
+		return err
+	}
+	ctl := controller.New(controllerConfig, node, s.store, s.opts.Loggers.Logger("kafka.controller"))
 	q := &embeddedQuorum{controller: ctl, late: node, cluster: clusterID}
 	q.router = leaderRouter{nodeID: s.nodeID, local: ctl, node: node, network: s.opts.Network}
 	q.brokers = &api.BrokerConnections{
@@ -56,13 +70,15 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	s.onStop(func(context.Context) { stopWatching() })
 	machine := &metadataMachine{leaderChanged: func(id ident.BrokerID) { s.leaderChanged(watching, id) }, store: s.store, controller: ctl, log: s.opts.Loggers.Logger("kafka.raft"), led: make(chan struct{})}
-	n, err := quorum.OpenNode(ctx, s.quorumConfig(clusterID), machine, s.votersTransport(clusterID))
+	n, err := quorum.OpenNode(ctx, s.quorumConfig(clusterID, voters), machine, s.votersTransport(clusterID))
 	if err != nil {
 		return fmt.Errorf("metadata log in %s: %w", cfg.MetadataLogDir, err)
 	}
 	node.node.Store(n)
-	if len(n.Voters()) > 1 {
-		return nil // the others are waiting for this one
+	machine.node.Store(n)
+	machine.noteKRaftVersion()
+	if v := n.Voters(); len(v) > 1 || len(v) == 1 && v[0].ID != s.nodeID {
+		return nil // the others are waiting for this one, or it for being added
 	}
 	// The broker's parts subscribe when the log is replayed: they act on what it comes to, not on every change since the cluster was made.
 	select {
@@ -146,25 +162,31 @@ func (s *Server) dirFailed(dir string, cause error) {
 	}
 }
 
-func (s *Server) controllerConfig(clusterID string, node *lateNode) controller.Config {
+func (s *Server) controllerConfig(clusterID string, node *lateNode, first []quorum.Voter) (controller.Config, error) {
 	cfg := s.opts.Config
 	var voters []ident.BrokerID
-	for _, v := range s.voters() {
+	for _, v := range first {
 		voters = append(voters, v.ID)
 	}
+	features, more, err := s.bootstrapRecords()
+	if err != nil {
+		return controller.Config{}, err
+	}
 	return controller.Config{
+		Features: features, BootstrapRecords: more,
 		NodeID: s.nodeID, ClusterID: clusterID, Schema: configSchema{s.opts.Layers}, Quorum: quorumInfo{s.nodeID, node},
 		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), Voters: voters,
 		DefaultPartitions: cfg.Topics.NumPartitions, DefaultReplicationFactor: cfg.Topics.ReplicationFactor, MinInsyncReplicas: int32(cfg.Topic.MinISR),
 		SessionTimeout: cfg.Quorum.SessionTimeout, DisableTopicDeletion: !cfg.Topics.DeleteEnable,
 		AutoLeaderRebalance: cfg.Topics.LeaderRebalance, LeaderImbalanceInterval: cfg.Topics.RebalanceInterval,
-	}
+		MaxIdleInterval: cfg.Duration("metadata.max.idle.interval.ms"),
+	}, nil
 }
 
-func (s *Server) quorumConfig(clusterID string) quorum.Config {
+func (s *Server) quorumConfig(clusterID string, voters []quorum.Voter) quorum.Config {
 	q := s.opts.Config.Quorum
 	c := quorum.Config{
-		NodeID: s.nodeID, ClusterID: clusterID, FS: s.opts.FS, Dir: s.opts.Config.MetadataLogDir, Voters: s.voters(),
+		NodeID: s.nodeID, ClusterID: clusterID, FS: s.opts.FS, Dir: s.opts.Config.MetadataLogDir, Voters: voters,
 		ElectionTimeout: q.ElectionTimeout, SegmentBytes: q.SegmentBytes, SegmentMs: q.SegmentAge.Milliseconds(),
 		SnapshotBytes: q.SnapshotBytes, SnapshotInterval: q.SnapshotInterval, RetentionBytes: q.RetentionBytes, RetentionMs: q.RetentionAge.Milliseconds(),
 		Logger:    s.opts.Loggers.Logger("kafka.raft"),
@@ -229,6 +251,13 @@ func (q quorumInfo) DescribeQuorum() controller.QuorumState {
 			r.Listeners = append(r.Listeners, metadata.Endpoint{Name: e.Name, Host: e.Host, Port: e.Port})
 		}
 		state.Voters = append(state.Voters, r)
+	}
+	for _, o := range n.Observers() {
+		r := controller.QuorumReplica{ID: o.ID, DirectoryID: o.DirectoryID, LogEndOffset: o.LogEndOffset, LastFetchTime: time.UnixMilli(o.LastFetchMs)}
+		if o.LastCaughtUpMs >= 0 {
+			r.LastCaughtUpTime = time.UnixMilli(o.LastCaughtUpMs)
+		}
+		state.Observers = append(state.Observers, r)
 	}
 	return state
 }

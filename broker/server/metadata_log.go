@@ -21,6 +21,7 @@ type metadataMachine struct {
 	store         *metadata.Store
 	controller    *controller.Controller
 	log           *slog.Logger
+	node          atomic.Pointer[quorum.Node] // once it is open
 
 	led      chan struct{} // closed when a leader is known for the first time; on the leader, everything in the log is applied by then
 	ledFirst sync.Once
@@ -73,9 +74,16 @@ func restoreSnapshot(store *metadata.Store, r *quorum.SnapshotReader) error {
 	})
 }
 
+func (m *metadataMachine) noteKRaftVersion() {
+	if n := m.node.Load(); n != nil && n.Dynamic() {
+		m.store.SetKRaftVersion(1)
+	}
+}
+
 // LeaderChanged passes on who leads: the leader's controller is the active one.
 func (m *metadataMachine) LeaderChanged(leader ident.BrokerID, leaderEpoch int32) {
 	m.log.Info("metadata quorum leader", "leader", leader, "leader_epoch", leaderEpoch)
+	m.noteKRaftVersion()
 	m.controller.LeaderChanged(leader, leaderEpoch)
 	m.leaderChanged(leader)
 	if leader != ident.NoBroker {

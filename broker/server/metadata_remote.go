@@ -57,6 +57,11 @@ func (s *Server) openRemote(ctx context.Context) error { //nolint:contextcheck /
 	}
 	s.store = metadata.NewStore(q.cluster)
 	o := &observer{nodeID: s.nodeID, quorum: q, store: s.store, log: s.opts.Loggers.Logger("kafka.raft"), leaderChanged: func(id ident.BrokerID) { s.leaderChanged(ctx, id) }}
+	for _, d := range s.storage.Dirs() {
+		if o.directoryID.IsZero() || d.Path == s.opts.Config.MetadataLogDir {
+			o.directoryID = d.DirectoryID
+		}
+	}
 	caughtUp := make(chan struct{})
 	follow, cancel := context.WithCancel(context.Background())
 	s.wg.Go(func() {
@@ -227,9 +232,11 @@ func (q *remoteQuorum) awaitCluster(ctx context.Context, key string) (*kmsg.Desc
 // the image in memory; a restarted broker reads it anew.
 type observer struct {
 	nodeID ident.BrokerID
-	quorum *remoteQuorum
-	store  *metadata.Store
-	log    *slog.Logger
+
+	directoryID ident.UUID // of metadata.log.dir, or the first log directory
+	quorum      *remoteQuorum
+	store       *metadata.Store
+	log         *slog.Logger
 
 	leaderChanged func(ident.BrokerID)
 
@@ -277,6 +284,7 @@ func (o *observer) step(ctx context.Context) (highWatermark int64, err error) {
 	topic.Topic, topic.TopicID = api.MetadataTopic, api.MetadataTopicID
 	p := kmsg.NewFetchRequestTopicPartition()
 	p.Partition, p.FetchOffset, p.PartitionMaxBytes, p.LastFetchedEpoch, p.CurrentLeaderEpoch = metadataPartition, o.next, observerMaxBytes, o.lastEpoch, -1
+	p.ReplicaDirectoryID = o.directoryID
 	topic.Partitions = append(topic.Partitions, p)
 	req.Topics = append(req.Topics, topic)
 	resp, err := o.quorum.Request(ctx, req)
@@ -335,7 +343,11 @@ func (o *observer) apply(raw []byte) error {
 		if b.LastOffset() < o.next {
 			continue
 		}
-		if !b.IsControl() {
+		if b.IsControl() {
+			if level, ok := quorum.KRaftVersionIn(b); ok {
+				o.store.SetKRaftVersion(level)
+			}
+		} else {
 			values, err := quorum.RecordValues(b)
 			if err != nil {
 				return fmt.Errorf("%w: %w", errUnusableMetadata, err)
@@ -391,6 +403,9 @@ func (o *observer) fetchSnapshot(ctx context.Context, id quorum.SnapshotID) erro
 	}
 	if err := restoreSnapshot(o.store, r); err != nil {
 		return fmt.Errorf("%w: %w", errUnusableMetadata, err)
+	}
+	if len(r.Voters()) > 0 {
+		o.store.SetKRaftVersion(1)
 	}
 	o.next, o.lastEpoch = id.EndOffset, id.LeaderEpoch
 	o.log.Info("metadata snapshot loaded", "snapshot", id.String())
