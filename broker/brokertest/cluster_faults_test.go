@@ -282,19 +282,7 @@ func (f *faulty) compareReplicas() {
 	for partition := range workPartitions {
 		var first []byte
 		for _, b := range f.brokers {
-			segments, err := filepath.Glob(filepath.Join(b.dirs[0], fmt.Sprintf("%s-%d", workTopic, partition), "*.log"))
-			if err != nil {
-				f.t.Fatal(err)
-			}
-			slices.Sort(segments)
-			var all []byte
-			for _, s := range segments {
-				raw, err := os.ReadFile(s)
-				if err != nil {
-					f.t.Fatal(err)
-				}
-				all = append(all, raw...)
-			}
+			all := replicaBytes(f.t, b, partition)
 			switch {
 			case b == f.brokers[0]:
 				first = all

@@ -21,3 +21,5 @@ func TestSoakKills(t *testing.T) { killRounds(t, soakRounds(), 4, 3) }
 func TestSoakDamage(t *testing.T) { damageRounds(t, max(soakRounds()/10, 1)) }
 
 func TestSoakCluster(t *testing.T) { clusterFaults(t, soakRounds()) }
+
+func TestSoakDamagedReplica(t *testing.T) { damagedReplicas(t, max(soakRounds()/5, 1)) }
