@@ -53,6 +53,7 @@ func New(ctx context.Context, p Properties, more ...kgo.Opt) (*Client, error) {
 	}
 	clientCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	d.giveUp = cancel
+	d.limit, _ = ctx.Deadline()
 	opts = append(opts, kgo.WithContext(clientCtx))
 	cl, err := kgo.NewClient(append(opts, more...)...)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ const (
 	stepConnect = "connect"
 	stepTLS     = "TLS handshake"
 	stepSASL    = "SASL authentication"
+	stepAnswer  = "answer"
 )
 
 // UnreachableError says which step towards the cluster failed.
@@ -43,6 +45,11 @@ func (e *UnreachableError) Error() string {
 		return fmt.Sprintf("%s: the host name cannot be resolved (%s)", who, reason(e.Err))
 	case stepConnect:
 		return fmt.Sprintf("%s: cannot connect (%s)", who, reason(e.Err))
+	case stepAnswer:
+		if closedAtOnce(e.Err) {
+			return who + ": it closes the connection at once: does this listener want TLS or SASL (security.protocol)?"
+		}
+		return who + ": it accepts the connection but does not answer in time: is this a broker's port, and not one with TLS?"
 	}
 	return fmt.Sprintf("%s: %s failed (%s)", who, e.Step, reason(e.Err))
 }
@@ -68,6 +75,12 @@ func reason(err error) string {
 	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "SASL_AUTHENTICATION_FAILED: "), "SASL Authentication failed.: ")
 }
 
+// closedAtOnce reports whether the other side has ended a connection instead of answering.
+func closedAtOnce(err error) bool {
+	_, first := errors.AsType[*kgo.ErrFirstReadEOF](err)
+	return first || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
 func isTimeout(err error) bool {
 	var t interface{ Timeout() bool }
 	return errors.As(err, &t) && t.Timeout()
@@ -82,20 +95,31 @@ type dialer struct {
 	giveUp  context.CancelCauseFunc
 	timeout time.Duration
 
+	// limit is when the command's time is over: no read waits longer. Zero means never.
+	limit time.Time
+
 	mu        sync.Mutex
 	connected bool
+	waiting   []waiting // what is under way, the latest last
 	failed    map[string]*UnreachableError // by address
 	last      *UnreachableError
 	fatal     *UnreachableError
 }
+
+// waiting is an address that has yet to take a step.
+type waiting struct{ address, step string }
 
 func newDialer(seeds []string, config *tls.Config, timeout time.Duration) *dialer {
 	return &dialer{tls: config, seeds: seeds, timeout: timeout, failed: make(map[string]*UnreachableError), giveUp: func(error) {}}
 }
 
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if err := ctx.Err(); err != nil { // too late: nothing is wrong with this address
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
+	d.awaits(address, stepConnect)
 	conn, err := d.net.DialContext(ctx, network, address)
 	if err != nil {
 		step := stepConnect
@@ -110,6 +134,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 			config = config.Clone()
 			config.ServerName, _, _ = net.SplitHostPort(address)
 		}
+		d.awaits(address, stepTLS)
 		secure := tls.Client(conn, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			conn.Close()
@@ -120,18 +145,61 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	d.mu.Lock()
 	d.connected = true
 	d.mu.Unlock()
-	return conn, nil
+	d.awaits(address, stepAnswer)
+	return &watchedConn{Conn: conn, dialer: d, address: address}, nil
+}
+
+// watchedConn tells the dialer of the first answer, and lets no read wait beyond the end of the command's time: the client keeps
+// to its own limits while it sets a connection up.
+type watchedConn struct {
+	net.Conn
+	dialer  *dialer
+	address string
+	heard   atomic.Bool
+}
+
+func (c *watchedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.heard.Swap(true) {
+		c.dialer.awaits(c.address, "")
+	}
+	return n, err
+}
+
+// SetReadDeadline overrides the connection's, so that a read ends when the command's time does.
+func (c *watchedConn) SetReadDeadline(t time.Time) error {
+	if limit := c.dialer.limit; !limit.IsZero() && (t.IsZero() || t.After(limit)) {
+		t = limit
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+// awaits notes the step that an address has to take next, or none.
+func (d *dialer) awaits(address, step string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if step == stepConnect && slices.Contains(d.waiting, waiting{address, stepAnswer}) {
+		return // once more to an address that took a connection before: its silence is what matters
+	}
+	d.waiting = slices.DeleteFunc(d.waiting, func(w waiting) bool { return w.address == address })
+	if step != "" {
+		d.waiting = append(d.waiting, waiting{address, step})
+	}
 }
 
 func (d *dialer) fail(address, step string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
+	if over := !d.limit.IsZero() && !time.Now().Before(d.limit); over && (errors.Is(err, context.DeadlineExceeded) || isTimeout(err)) {
+		return err // the command's time is over: what it waits for is on record
+	}
 	e := &UnreachableError{Address: address, Step: step, Advertised: !slices.Contains(d.seeds, address), Err: err}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.last = e
 	d.failed[address] = e
+	d.waiting = slices.DeleteFunc(d.waiting, func(w waiting) bool { return w.address == address })
 	if d.fatal != nil || d.connected {
 		return e
 	}
@@ -189,6 +257,9 @@ func (d *dialer) cause(err error) error {
 	if errors.As(err, &kafka) && !kafka.Retriable {
 		return err
 	}
+	if unheard := d.unheard(err); unheard != nil {
+		return unheard
+	}
 	if d.last != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, kgo.ErrClientClosed) || errors.As(err, new(*UnreachableError)) || isTimeout(err)) {
 		return d.last
@@ -197,6 +268,20 @@ func (d *dialer) cause(err error) error {
 		return fmt.Errorf("%s did not answer in time: raise --timeout if the cluster is slow", strings.Join(d.seeds, ","))
 	}
 	return err
+}
+
+// unheard blames an address that has not taken its step when the time was over.
+//
+// REQUIRES: d.mu.
+func (d *dialer) unheard(err error) error {
+	if len(d.waiting) == 0 {
+		return nil
+	}
+	if !closedAtOnce(err) && !errors.Is(err, context.DeadlineExceeded) && !isTimeout(err) {
+		return nil
+	}
+	w := d.waiting[len(d.waiting)-1]
+	return &UnreachableError{Address: w.address, Step: w.step, Advertised: !slices.Contains(d.seeds, w.address), Err: err}
 }
 
 // Explain turns an error into one line.
