@@ -17,6 +17,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -24,6 +25,7 @@ import (
 	"github.com/kgo-project/kgo/broker/batch"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/quota"
 	"github.com/kgo-project/kgo/broker/replica"
 	"github.com/kgo-project/kgo/broker/storage"
 	"github.com/kgo-project/kgo/broker/wire"
@@ -142,6 +144,8 @@ func checkProduced(records []byte, version int16) error {
 
 // produced answers the request.
 func (d *Data) produced(r *wire.Request, req *kmsg.ProduceRequest, image *metadata.Image, results []replica.ProduceResult) {
+	wait := d.Quotas.Record(quota.Produce, quotaClient(r), r.Size, time.Now())
+	r.Throttle(wait)
 	if req.Acks == 0 {
 		for i := range results {
 			if err := results[i].Err; err != nil {
@@ -154,6 +158,7 @@ func (d *Data) produced(r *wire.Request, req *kmsg.ProduceRequest, image *metada
 	}
 	leaders := endpoints{image: image, listener: r.Conn.Listener().Name}
 	resp := respondKind[*kmsg.ProduceResponse](r)
+	resp.ThrottleMillis = int32(wait.Milliseconds())
 	resp.Topics = make([]kmsg.ProduceResponseTopic, 0, len(req.Topics))
 	rows := make([]kmsg.ProduceResponseTopicPartition, len(results))
 	for i := range req.Topics {

@@ -3,6 +3,7 @@ package api
 // Fetch, v0-v18: read records, as a consumer or as a follower.
 //
 //   - An answer waits until min_bytes have come together or max_wait is over. Errors don't wait.
+//   - A consumer beyond its quota gets no records, and is told when to ask again (KIP-13, KIP-219).
 //   - v0-v3 get message sets of the formats 0 (v0, v1) and 1, converted. v3 max_bytes for the whole answer; before, the limits are
 //     hard, and a batch larger than them can't be read.
 //   - v4 read_committed (KIP-98). v7 sessions (KIP-227): only what changed is asked and told. v9 leader epochs (KIP-320).
@@ -26,6 +27,7 @@ import (
 	"github.com/kgo-project/kgo/broker/batch"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/quota"
 	"github.com/kgo-project/kgo/broker/replica"
 	"github.com/kgo-project/kgo/broker/wire"
 )
@@ -84,6 +86,9 @@ func (d *Data) fetchParams(r *wire.Request, req *kmsg.FetchRequest) replica.Fetc
 	}
 	if r.Version >= 3 {
 		params.MaxBytes = min(params.MaxBytes, int(req.MaxBytes))
+	}
+	if params.ReplicaID < 0 {
+		params.MaxBytes = min(params.MaxBytes, d.Quotas.MostAtOnce(quota.Fetch, quotaClient(r)))
 	}
 	params.MinBytes = min(params.MinBytes, params.MaxBytes)
 	if r.Version >= 11 && params.ReplicaID == ident.NoBroker {
@@ -162,6 +167,12 @@ func (d *Data) fetchRefused(r *wire.Request, err error) {
 
 // fetched answers the request.
 func (d *Data) fetched(r *wire.Request, image *metadata.Image, ctx *replica.FetchContext, results []replica.FetchResult) {
+	if wait := d.fetchQuota(r, ctx, results); wait > 0 {
+		replica.ReleaseAll(results)
+		r.Throttle(wait)
+		r.RespondPayload(encodeFetch(r.Version, int32(wait.Milliseconds()), ctx.SessionID(), nil, nil))
+		return
+	}
 	sessionID, told, err := ctx.Finish(results, time.Now())
 	if err != nil {
 		replica.ReleaseAll(results)
@@ -185,7 +196,7 @@ func (d *Data) fetched(r *wire.Request, image *metadata.Image, ctx *replica.Fetc
 		rows = append(rows, row)
 	}
 	d.countFetched(r, rows)
-	r.RespondPayload(encodeFetch(r.Version, sessionID, rows, leaders.list))
+	r.RespondPayload(encodeFetch(r.Version, 0, sessionID, rows, leaders.list))
 }
 
 // maxDownConverted bounds what one batch may unfold to when it is rewritten for an old client.

@@ -61,10 +61,10 @@ func (r *fetchRow) unknown() bool {
 }
 
 // encodeFetch builds the body of a response. The payload takes the rows' records over.
-func encodeFetch(version int16, sessionID int32, rows []fetchRow, leaders []endpoint) wire.Payload {
+func encodeFetch(version int16, throttleMs, sessionID int32, rows []fetchRow, leaders []endpoint) wire.Payload {
 	e := fetchEncoder{version: version, flexible: version >= 12, buf: make([]byte, 0, fetchEnvelopeBytes+len(rows)*fetchRowBytes)}
 	if version >= 1 {
-		e.int32(0) // throttle time
+		e.int32(throttleMs)
 	}
 	if version >= 7 {
 		e.int16(0)

@@ -32,7 +32,7 @@ func TestFetchResponseEqualsKmsg(t *testing.T) {
 			t.Run(fmt.Sprintf("v%d/seed=%d", version, seed), func(t *testing.T) {
 				rows, leaders := randomRows(rand.New(rand.NewPCG(seed, uint64(version))), version)
 				want := kmsgFetch(version, 77, rows, leaders)
-				p := encodeFetch(version, 77, rows, leaders)
+				p := encodeFetch(version, 0, 77, rows, leaders)
 				if got := payloadBytes(t, p); !bytes.Equal(got, want) {
 					t.Errorf("by hand\n%x\nby kmsg\n%x", got, want)
 				}

@@ -17,6 +17,7 @@ import (
 	"github.com/kgo-project/kgo/broker/coordinator/group"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/quota"
 	"github.com/kgo-project/kgo/broker/wire"
 )
 
@@ -48,6 +49,7 @@ type Deps struct {
 	Data        DataPlane
 	Groups      *group.Service
 	ProducerIDs ProducerIDs
+	Quotas      *quota.Manager
 	Loggers     Loggers
 	Logger      *slog.Logger
 }

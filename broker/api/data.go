@@ -9,6 +9,7 @@ import (
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/metrics"
+	"github.com/kgo-project/kgo/broker/quota"
 	"github.com/kgo-project/kgo/broker/replica"
 	"github.com/kgo-project/kgo/broker/wire"
 )
@@ -21,6 +22,8 @@ type Data struct {
 	FetchMaxBytes int
 	// Allowed asks the access rules; nil: everything is allowed.
 	Allowed func(r *wire.Request, operation, resourceType int8, name string) bool
+	// Quotas are the clients' rates.
+	Quotas *quota.Manager
 	// Traffic counts what topics take and give; nil: nobody asks.
 	Traffic *metrics.Topics
 	Logger  *slog.Logger

@@ -22,10 +22,14 @@ func (h *Handlers) ask(r *wire.Request, req kmsg.Request, then func(kmsg.Respons
 	go func() {
 		ctx, cancel := context.WithTimeout(r.Conn.Context(), forwardTimeout)
 		defer cancel()
+		ctx, wait := h.withMutationQuota(ctx, r)
 		resp, err := h.Controller.Request(ctx, req)
 		if err != nil {
 			h.Logger.Warn("request could not be forwarded to the controller", "api", kmsg.NameForKey(r.Key), "error", err)
 			resp = controller.ErrorResponse(req, err)
+		}
+		if err == nil {
+			throttled(r, resp, wait())
 		}
 		then(resp)
 	}()

@@ -144,7 +144,7 @@ type Network struct {
 	FailedAuthDelay      time.Duration
 	SendBuffer           int           // socket.send.buffer.bytes; -1: the system's own
 	ReceiveBuffer        int           // socket.receive.buffer.bytes; -1: the system's own
-	Backlog              int           // socket.listen.backlog.size; 0: the system\'s own
+	Backlog              int           // socket.listen.backlog.size; 0: the system's own
 	RequestTimeout       time.Duration // request.timeout.ms
 	MaxConnectionCreates int           // max.connection.creation.rate, per second
 }

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"math/rand/v2"
 	"time"
 
@@ -17,6 +18,19 @@ type Context struct {
 	DescribeConfigs func(topic string) bool
 	// PartitionQuota is asked before partitions are created or deleted, and may refuse with an error; nil: no quota.
 	PartitionQuota func(partitions int) error
+}
+
+type partitionQuotaKey struct{}
+
+// WithPartitionQuota is a context whose requests are charged for the partitions that they make and remove: see Context.PartitionQuota.
+func WithPartitionQuota(ctx context.Context, charge func(partitions int) error) context.Context {
+	return context.WithValue(ctx, partitionQuotaKey{}, charge)
+}
+
+// PartitionQuotaOf is what WithPartitionQuota has put into a context, or nil.
+func PartitionQuotaOf(ctx context.Context) func(partitions int) error {
+	charge, _ := ctx.Value(partitionQuotaKey{}).(func(partitions int) error)
+	return charge
 }
 
 // ConfigSchema is what the controller needs to know about config keys.

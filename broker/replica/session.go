@@ -168,6 +168,17 @@ func nextSessionEpoch(epoch int32) int32 {
 	return max(1, epoch+1) // after the largest comes 1: 0 asks for a new session
 }
 
+// SessionID is the session of an incremental fetch, 0 without one: for an answer that says nothing about any partition.
+func (ctx *FetchContext) SessionID() int32 {
+	if ctx.session == nil {
+		return 0
+	}
+	return ctx.session.id
+}
+
+// FromFollower reports whether a replica asks.
+func (ctx *FetchContext) FromFollower() bool { return ctx.request.FromFollower }
+
 // Finish notes what the client is about to be told and returns the session id for the answer and, for each result, whether it
 // needs a row: all of them in a full fetch (told is nil), the changed ones in an incremental one.
 func (ctx *FetchContext) Finish(results []FetchResult, now time.Time) (sessionID int32, told []bool, err error) {

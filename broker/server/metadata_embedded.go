@@ -214,7 +214,7 @@ type embeddedQuorum struct {
 
 // Request is for this node's broker: its own requests, and those that it forwards for clients.
 func (q *embeddedQuorum) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
-	return q.router.submit(ctx, &controller.Context{InProcess: true, Forwarded: true}, req)
+	return q.router.submit(ctx, &controller.Context{InProcess: true, Forwarded: true, PartitionQuota: controller.PartitionQuotaOf(ctx)}, req)
 }
 
 func (q *embeddedQuorum) clusterID() string { return q.cluster }

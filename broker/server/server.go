@@ -19,6 +19,7 @@ import (
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/netx"
+	"github.com/kgo-project/kgo/broker/quota"
 	"github.com/kgo-project/kgo/broker/replica"
 	"github.com/kgo-project/kgo/broker/storage"
 	"github.com/kgo-project/kgo/broker/storage/clean"
@@ -141,11 +142,12 @@ func (s *Server) startBroker() error {
 	s.groups = group.NewService(groups, group.Dependencies{
 		Writer: s.replicas, Loader: &logLoader{replicas: s.replicas, readBytes: cfg.Groups.LoadBufferBytes}, Topics: imageTopics{s.store},
 	})
+	quotas := quota.NewManager()
 	s.handlers = api.NewHandlers(api.Deps{
 		NodeID: s.nodeID, Config: s.state.config, Layers: s.state.layers, Metadata: s.store, Controller: s.quorum, Groups: s.groups,
-		Data:        &api.Data{Replica: s.replicas, Metadata: s.store, FetchMaxBytes: cfg.Replica.ConsumerFetchMaxBytes, Traffic: s.topicMetrics(), Logger: s.opts.Loggers.Logger("kafka.request")},
+		Data:        &api.Data{Replica: s.replicas, Metadata: s.store, FetchMaxBytes: cfg.Replica.ConsumerFetchMaxBytes, Quotas: quotas, Traffic: s.topicMetrics(), Logger: s.opts.Loggers.Logger("kafka.request")},
 		ProducerIDs: &producerIDs{nodeID: s.nodeID, controller: s.quorum, epoch: s.life.epoch.Load},
-		Loggers:     s.opts.Loggers, Logger: s.opts.Loggers.Logger("kafka.request"),
+		Quotas:      quotas, Loggers: s.opts.Loggers, Logger: s.opts.Loggers.Logger("kafka.request"),
 	})
 	s.onStop(func(context.Context) { s.groups.Close() })
 	s.onStop(func(context.Context) {
@@ -154,7 +156,7 @@ func (s *Server) startBroker() error {
 		}
 	})
 	// The order matters: the configuration before who reads it, the replicas before who waits for them.
-	for _, p := range []metadata.Publisher{&s.state, s.replicas, (*leaderships)(s), s.handlers, s.life} {
+	for _, p := range []metadata.Publisher{&s.state, clientQuotas{quotas}, s.replicas, (*leaderships)(s), s.handlers, s.life} {
 		s.store.Subscribe(p)
 	}
 	s.storage.Start()
