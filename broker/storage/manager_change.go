@@ -159,7 +159,7 @@ func (m *Manager) AbandonFuture(tp ident.TopicPartition) error {
 }
 
 // PromoteFuture puts the copy in the place of the log and returns it as a new Log; the old one is closed and deleted. The
-// caller makes sure that both are equal and that nobody appends meanwhile. A crash in between leaves the log in one of the two directories.
+// caller makes sure that both are equal and that nobody appends meanwhile. After a crash in between the next start finishes it: see adoptFutures.
 func (m *Manager) PromoteFuture(tp ident.TopicPartition) (*Log, error) {
 	m.changing.Lock()
 	defer m.changing.Unlock()
@@ -168,8 +168,6 @@ func (m *Manager) PromoteFuture(tp ident.TopicPartition) (*Log, error) {
 	if !ok1 || !ok2 {
 		return nil, fmt.Errorf("log %s has no copy to promote: %w", tp, kerr.UnknownTopicOrPartition)
 	}
-	d := m.dirOf(future)
-	hw, start := future.HighWatermark(), future.LogStartOffset()
 	if err := future.Close(); err != nil {
 		return nil, err
 	}
@@ -179,6 +177,12 @@ func (m *Manager) PromoteFuture(tp ident.TopicPartition) (*Log, error) {
 	if err := m.setAside(current, deleteDirSuffix); err != nil {
 		return nil, err
 	}
+	return m.install(future)
+}
+
+// install gives a copy that is complete and closed its log's name, and opens it as that.
+func (m *Manager) install(future *Log) (*Log, error) {
+	tp, d := future.tp, m.dirOf(future)
 	to := vfs.Join(d.path, tp.String())
 	err := m.fsys.Rename(future.Dir(), to)
 	if err == nil {
@@ -188,7 +192,8 @@ func (m *Manager) PromoteFuture(tp ident.TopicPartition) (*Log, error) {
 	if err == nil {
 		opts := LogOptions{
 			FS: m.fsys, Dir: to, TopicPartition: tp, TopicID: future.TopicID(), Config: *future.Config(), Logger: m.logger, trash: m.trash, compaction: &m.compaction,
-			LogStartOffset: start, CleanShutdown: true, OnFailure: func(err error) { m.failDir(d, err) },
+			LogStartOffset: future.LogStartOffset(), RecoveryPoint: future.LogEndOffset(), CleanShutdown: true,
+			OnFailure: func(err error) { m.failDir(d, err) },
 		}
 		err = patiently(m.logger, func() (err error) { l, err = OpenLog(context.Background(), opts); return err })
 	}
@@ -196,9 +201,41 @@ func (m *Manager) PromoteFuture(tp ident.TopicPartition) (*Log, error) {
 		m.failDir(d, err)
 		return nil, fmt.Errorf("promote the copy of %s: %w", tp, d.failure.Load())
 	}
-	l.SetHighWatermark(hw)
+	l.SetHighWatermark(future.HighWatermark())
 	m.mu.Lock()
 	m.mu.logs[tp] = l
 	m.mu.Unlock()
 	return l, nil
+}
+
+// adoptFutures finishes moves that a crash interrupted when the old log had made way for its copy, which was complete then. If a directory is offline,
+// the old log may be there.
+func (m *Manager) adoptFutures() error {
+	for _, d := range m.dirs {
+		if !d.online() {
+			return nil
+		}
+	}
+	for future := range m.FutureLogs() {
+		if _, ok := m.Log(future.tp); ok || m.unreadable(future.tp) != nil {
+			continue
+		}
+		m.logger.Warn("the move of a log to another directory is finished: the old one is gone", "topic", future.tp.Topic, "partition", future.tp.Partition, "dir", future.Dir())
+		if err := future.Close(); err != nil {
+			return err
+		}
+		m.mu.Lock()
+		delete(m.mu.futures, future.tp)
+		m.mu.Unlock()
+		if _, err := m.install(future); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Manager) unreadable(tp ident.TopicPartition) error {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.mu.unreadable[tp]
 }

@@ -57,6 +57,9 @@ func (m *Manager) openDirs(ctx context.Context) error {
 	if err := handles.Load(); err != nil {
 		return err
 	}
+	if err := m.adoptFutures(); err != nil { //nolint:contextcheck // it must not stop half-way
+		return err
+	}
 	for _, d := range m.dirs {
 		if d.online() {
 			return nil
