@@ -1,6 +1,7 @@
 package converters
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/kgo-project/kgo/connect"
@@ -89,4 +90,19 @@ func FuzzJSON(f *testing.F) {
 			_ = connect.Text(v.Data)
 		}
 	})
+}
+
+// TestDecimalsOfAnyExponent: a few bytes must not ask for a number of a billion digits.
+func TestDecimalsOfAnyExponent(t *testing.T) {
+	c := make1(t, "Json", connect.Config{"decimal.format": "NUMERIC"})
+	const envelope = `{"schema":{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2"}},"payload":%s}`
+	for number, want := range map[string]string{"1.50": "1.50", "-3": "-3", "1e2": "1E+2"} {
+		v, err := c.ToConnect("t", fmt.Appendf(nil, envelope, number))
+		if err != nil || connect.Text(v.Data) != want {
+			t.Errorf("%s: %v, %v; want %s", number, v.Data, err, want)
+		}
+	}
+	if _, err := c.ToConnect("t", fmt.Appendf(nil, envelope, "1e999999999")); err == nil {
+		t.Error("a number of a billion digits was read")
+	}
 }

@@ -387,10 +387,13 @@ func schemaless(node any) any {
 	return node
 }
 
+// maxDigits bounds the decimals that are read from JSON.
+const maxDigits = 1000
+
 var mask64 = new(big.Int).SetUint64(math.MaxUint64)
 
 func (c *jsonConverter) logical(s *connect.Schema, node any) (any, error) {
-	bad := connect.DataErrorf(nil, "Invalid type for "+s.Name+": "+fmt.Sprint(node))
+	bad := func() error { return connect.DataErrorf(nil, "Invalid type for "+s.Name+": "+fmt.Sprint(node)) }
 	if s.Name == connect.DecimalName {
 		scale, err := strconv.ParseInt(s.Params["scale"], 10, 32)
 		if err != nil || scale < -100000 || scale > 100000 {
@@ -404,31 +407,22 @@ func (c *jsonConverter) logical(s *connect.Schema, node any) (any, error) {
 			}
 			return &connect.Decimal{Unscaled: fromTwosComplement(b), Scale: int32(scale)}, nil
 		case number:
-			if len(n) > 1000 {
-				return nil, bad
+			// The number keeps the scale that it is written with, as in Java. An exponent must not ask for more memory than that.
+			d, ok := connect.ParseDecimal(string(n))
+			if !ok || len(n) > maxDigits || d.Scale > maxDigits || d.Scale < -maxDigits {
+				return nil, bad()
 			}
-			r, ok := new(big.Rat).SetString(string(n))
-			if !ok {
-				return nil, bad
-			}
-			ten := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(max(scale, -scale)), nil))
-			if scale < 0 {
-				ten.Inv(ten)
-			}
-			if r.Mul(r, ten); !r.IsInt() {
-				return nil, bad
-			}
-			return &connect.Decimal{Unscaled: new(big.Int).Set(r.Num()), Scale: int32(scale)}, nil
+			return d, nil
 		}
-		return nil, bad
+		return nil, bad()
 	}
 	n, ok := node.(number)
 	if !ok || !n.integral() {
-		return nil, bad
+		return nil, bad()
 	}
 	ms, err := strconv.ParseInt(string(n), 10, 64)
 	if err != nil {
-		return nil, bad
+		return nil, bad()
 	}
 	if s.Name == connect.DateName {
 		ms *= 24 * 60 * 60 * 1000

@@ -316,3 +316,20 @@ func TestFileShorterThanItsOffsetsIsRefused(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+// FuzzRecords: whatever is in a file, reading it ends, and takes each byte once.
+func FuzzRecords(f *testing.F) {
+	f.Add("a,\"b\nc\"\r\nd\n", 2)
+	f.Add("{\"a\":1}\n[\n", 1)
+	f.Fuzz(func(t *testing.T, text string, format int) {
+		p := []parser{lineParser{}, jsonParser{}, &csvParser{csvOptions: csvOptions{delimiter: ',', header: true}}}[uint(format)%3]
+		one := &tail{buf: []byte(text), ended: true}
+		for len(one.buf) > 0 {
+			_, length, _, _ := p.next(one)
+			if length <= 0 || length > len(one.buf) {
+				t.Fatalf("%d bytes of %d at %d", length, len(one.buf), one.position)
+			}
+			one.take(length)
+		}
+	})
+}
