@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
@@ -49,6 +51,9 @@ func connectStandaloneRun(ctx context.Context, o *connectStandaloneOptions) erro
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(o.LogLevel)); err != nil {
 		return &exitError{code: 2, err: errors.New("kgo connect-standalone: --log-level " + o.LogLevel + ": give DEBUG, INFO, WARN or ERROR")}
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // a worker lives beside other things: a little more work for half the memory
 	}
 	handler := tint.NewTextHandler(o.IO.ErrOut, &tint.Options{Level: slog.LevelDebug - 4, TimeFormat: "2006-01-02 15:04:05.000", NoColor: !o.IO.Color()})
 	return standalone.Run(ctx, standalone.Options{WorkerFile: o.Worker, Connectors: o.Connectors, Log: slog.New(handler), Level: level})

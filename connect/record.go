@@ -10,7 +10,8 @@ type Record struct {
 	// TimestampMs is milliseconds since 1970; NoTimestamp lets the producer choose.
 	TimestampMs int64
 
-	// SourcePartition and SourceOffset say where a source's record comes from, for going on behind it.
+	// SourcePartition and SourceOffset say where a source's record comes from, for going on behind it. The last record of a Poll
+	// that is of a partition has to have an offset; the others need none.
 	SourcePartition map[string]any
 	SourceOffset    map[string]any
 

@@ -132,7 +132,7 @@ func (r *sourceRun) send(ctx context.Context, records []*connect.Record) error {
 	b := &batch{offsets: make(map[string]map[string]any, 1), pending: 1} // 1: until all are handed over
 	out := make([]kgo.Record, 0, len(records))
 	for _, rec := range records {
-		if rec.SourcePartition != nil {
+		if rec.SourcePartition != nil && rec.SourceOffset != nil {
 			key, err := r.offsetKey(rec.SourcePartition)
 			if err != nil {
 				return err

@@ -249,6 +249,15 @@ func (s *source) follows(t *tail) (bool, error) {
 // parse makes records of what has been read.
 func (s *source) parse(t *tail) error {
 	now := time.Now().UnixMilli()
+	defer func() { // the last record alone says where its batch ends
+		if n := len(s.records); n > 0 && t.partition != nil {
+			offset := map[string]any{"position": t.position}
+			if s.follow {
+				offset["fingerprint"] = t.fingerprint()
+			}
+			s.records[n-1].SourceOffset = offset
+		}
+	}()
 	for len(s.records) < s.limit && t.in != nil {
 		v, length, skip, err := s.parser.next(t)
 		if length == 0 {
@@ -266,14 +275,7 @@ func (s *source) parse(t *tail) error {
 		if skip {
 			continue
 		}
-		r := &connect.Record{Topic: s.topic, Partition: -1, TimestampMs: now, SourcePartition: t.partition, Value: v}
-		if t.partition != nil {
-			r.SourceOffset = map[string]any{"position": t.position}
-			if s.follow {
-				r.SourceOffset["fingerprint"] = t.fingerprint()
-			}
-		}
-		s.records = append(s.records, r)
+		s.records = append(s.records, &connect.Record{Topic: s.topic, Partition: -1, TimestampMs: now, SourcePartition: t.partition, Value: v})
 	}
 	return nil
 }
