@@ -43,7 +43,7 @@ func readAudit(t *testing.T) []auditedOption {
 var goneTools = []string{"consumer-offset-checker", "mirror-maker", "preferred-replica-election", "replay-log-producer", "simple-consumer-shell", "zookeeper-security-migration"}
 
 // silentDefaults are defaults that the tools apply themselves because no usage text shows them.
-var silentDefaults = []string{"features version-mapping --release-version", "transactions list --duration-filter"}
+var silentDefaults = []string{"features version-mapping --release-version", "storage version-mapping --release-version", "storage format --release-version", "transactions list --duration-filter"}
 
 // TestEveryOptionOfKafkaIsKnown holds the declarations against the list of what Apache Kafka's tools take: each option of 4.3.1
 // with its argument and default, and each of an older release with an answer.

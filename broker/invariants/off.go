@@ -7,3 +7,9 @@ const Enabled = false
 
 // Sometimes is true in percent of the calls, in builds with invariants: it offers the unlucky branch to the tests.
 func Sometimes(int) bool { return false }
+
+// SetLuck makes Sometimes follow intN, in builds with invariants.
+func SetLuck(func(n int) int) {}
+
+// NoLuck is for [SetLuck]: Sometimes never happens.
+func NoLuck(n int) int { return n - 1 }

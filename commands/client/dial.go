@@ -100,7 +100,7 @@ type dialer struct {
 
 	mu        sync.Mutex
 	connected bool
-	waiting   []waiting // what is under way, the latest last
+	waiting   []waiting                    // what is under way, the latest last
 	failed    map[string]*UnreachableError // by address
 	last      *UnreachableError
 	fatal     *UnreachableError

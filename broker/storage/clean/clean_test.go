@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kgo-project/kgo/broker/batch"
+	"github.com/kgo-project/kgo/broker/invariants"
 	"github.com/kgo-project/kgo/broker/storage"
 	"github.com/kgo-project/kgo/broker/vfs"
 	"github.com/kgo-project/kgo/broker/vfs/errorfs"
@@ -102,6 +103,8 @@ func TestRecordsWithoutKeysAreDropped(t *testing.T) {
 }
 
 func TestAbortedTransactionsGoAndMarkersFollow(t *testing.T) {
+	invariants.SetLuck(invariants.NoLuck) // a segment more, and more could be cleaned
+	t.Cleanup(func() { invariants.SetLuck(nil) })
 	b := newBench(t, vfs.NewMem(), "data", testLogConfig(), nil)
 	txn := func(producerID int64, epoch int16, sequence int32) func(*batch.Builder) {
 		return func(b *batch.Builder) { b.SetProducer(producerID, epoch, sequence); b.SetTransactional() }
