@@ -107,7 +107,7 @@ func metadataOf(addr string, topics ...string) (*kmsg.MetadataResponse, error) {
 	req.Topics = []kmsg.MetadataRequestTopic{}
 	for _, name := range topics {
 		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(name)
+		t.Topic = new(name)
 		req.Topics = append(req.Topics, t)
 	}
 	resp, err := c.request(req)

@@ -46,6 +46,12 @@ var targets = map[string]target{
 	"console-producer, 1,000,000 lines of 100 B":    {factor: 3},
 	"console-consumer, 1,000,000 lines of 100 B":    {factor: 3},
 
+	"Connect: first line from file to file, from the command": {limit: 300, atMost: true},
+	"Connect: file to topic":                                  {factor: 3},
+	"Connect: file to topic: worker's memory at its most":     {limit: 60, atMost: true},
+	"Connect: topic to file":                                  {factor: 3},
+	"Connect: topic to file: worker's memory at its most":     {limit: 60, atMost: true},
+
 	"3 replicas, acks=all: produce, 1024 B records":             {factor: 1.5},
 	"3 replicas, acks=all: produce, 100 B records":              {factor: 1.5},
 	"3 replicas, acks=all: produce, 1024 B records: broker CPU": {factor: 0.5, atMost: true},
@@ -86,6 +92,7 @@ func (r *report) write(path string) error {
 		machine(), r.o.rounds)
 	b.WriteString("What bounds a figure: client and broker share the processors. Where the broker kept nearly all of them busy, it is the limit; where it kept fewer, the client is, " +
 		"or the machine's floor, and the broker's processor time tells the systems apart. Latencies and whole commands are bounded by what one request, or starting a process, costs.\n\n")
+	b.WriteString("Connect: the same properties files, StringConverter, one task, one partition, lines of 100 bytes; kgo's broker serves both workers. Rates count from the first line seen.\n\n")
 	fmt.Fprintf(&b, "Machine's floor: socket to file %.0f MB/s, file to socket by sendfile %.0f MB/s (plain system calls over four connections, both ends on this machine).\n\n", r.floor.toFileMBs, r.floor.toSocketMBs)
 	b.WriteString("| what | unit | kgo | Apache Kafka | kgo / Apache | target | met |\n| --- | --- | ---: | ---: | ---: | --- | --- |\n")
 	for _, m := range r.order {
