@@ -7,7 +7,7 @@ LDFLAGS       := -s -w -X github.com/kgo-project/kgo/commands.version=$(VERSION)
 PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 export CGO_ENABLED ?= 0
 
-.PHONY: build test race sim soak faults lint tidy cross interop demo demo-acks walkthrough bench clean
+.PHONY: build test race sim sim-replica soak faults lint tidy cross interop demo demo-acks walkthrough bench clean
 
 build: ## one static binary: bin/kgo
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/kgo
@@ -20,6 +20,9 @@ race: ## the same under the race detector (needs a C compiler)
 
 sim: ## simulate the metadata quorum: SEED=n replays one history with a trace, RUNS=n tries that many
 	$(GO) test -tags invariants -count=1 -v -run TestSeeds ./broker/quorum/quorumsim -seed=$(or $(SEED),0) -runs=$(or $(RUNS),1000)
+
+sim-replica: ## simulate replication: SEED=n replays one history with a trace, RUNS=n tries that many
+	$(GO) test -tags invariants -count=1 -timeout 2h -v -run 'TestSimulation$$' ./broker/replica -sim.seed=$(or $(SEED),0) -sim.runs=$(or $(RUNS),3000)
 
 soak: ## kill a node and damage its files, over and over: KGO_SOAK_ROUNDS=100 kills, KGO_FAULT_SEED repeats the choices
 	$(GO) test -tags invariants,slow -count=1 -timeout 1h -v -run TestSoak ./broker/brokertest
