@@ -11,6 +11,7 @@ import (
 // logChanges writes one line for each change that an operator may look for. Partition changes of a fenced broker are many: they count.
 func (l *loop) logChanges(records []Record) {
 	changed, created, unclean, risky := 0, 0, 0, 0
+	var features []any
 	for _, r := range records {
 		switch m := r.Message.(type) {
 		case *record.RegisterBrokerRecord:
@@ -24,9 +25,9 @@ func (l *loop) logChanges(records []Record) {
 		case *record.RemoveTopicRecord:
 			l.log.Info("topic deleted", "topic_id", m.TopicId)
 		case *record.FeatureLevelRecord:
-			l.log.Info("feature level set", "feature", m.Name, "level", m.FeatureLevel)
+			features = append(features, slog.Int(m.Name, int(m.FeatureLevel)))
 		case *record.ConfigRecord:
-			l.log.Info("config changed", "resource_type", m.ResourceType, "resource", m.ResourceName, "key", m.Name)
+			l.log.Info("config changed", "resource_type", metadata.ConfigResourceType(m.ResourceType), "resource", m.ResourceName, "key", m.Name)
 		case *record.PartitionChangeRecord:
 			changed++
 			if m.Leader >= 0 && m.LeaderRecoveryState == int8(metadata.Recovering) {
@@ -38,6 +39,9 @@ func (l *loop) logChanges(records []Record) {
 		case *record.PartitionRecord:
 			created++
 		}
+	}
+	if len(features) > 0 {
+		l.log.Info("feature levels set", features...)
 	}
 	l.unclean.Add(int64(unclean))
 	if risky > 0 {

@@ -1,6 +1,10 @@
 package metadata
 
-import "github.com/kgo-project/kgo/broker/ident"
+import (
+	"strconv"
+
+	"github.com/kgo-project/kgo/broker/ident"
+)
 
 // ConfigResourceType is the protocol's number for what a config belongs to.
 type ConfigResourceType int8
@@ -13,6 +17,23 @@ const (
 	ConfigClientMetrics ConfigResourceType = 16
 	ConfigGroup         ConfigResourceType = 32
 )
+
+// String is the type's name in Kafka's tools.
+func (t ConfigResourceType) String() string {
+	switch t {
+	case ConfigTopic:
+		return "topic"
+	case ConfigBroker:
+		return "broker"
+	case ConfigBrokerLogger:
+		return "broker-logger"
+	case ConfigClientMetrics:
+		return "client-metrics"
+	case ConfigGroup:
+		return "group"
+	}
+	return strconv.Itoa(int(t))
+}
 
 // ConfigResource names what a config belongs to.
 type ConfigResource struct {

@@ -2,8 +2,10 @@ package quorum
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"go.etcd.io/raft/v3"
@@ -278,7 +280,11 @@ func (r *Replica) noticeLeader() {
 
 func (r *Replica) tellLeader(leader ident.BrokerID, epoch int32) {
 	r.leader, r.leaderEpoch = leader, epoch
-	r.cfg.Logger.Info("metadata quorum leader", "leader", int32(leader), "leader_epoch", epoch)
+	level := slog.LevelInfo
+	if leader == ident.NoBroker {
+		level = slog.LevelDebug // there is always an election first
+	}
+	r.cfg.Logger.Log(context.Background(), level, "metadata quorum leader", "leader", int32(leader), "leader_epoch", epoch)
 	r.sm.LeaderChanged(leader, epoch)
 }
 

@@ -69,7 +69,7 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 	})
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	s.onStop(func(context.Context) { stopWatching() })
-	machine := &metadataMachine{leaderChanged: func(id ident.BrokerID) { s.leaderChanged(watching, id) }, store: s.store, controller: ctl, log: s.opts.Loggers.Logger("kafka.raft"), led: make(chan struct{})}
+	machine := &metadataMachine{leaderChanged: func(id ident.BrokerID) { s.leaderChanged(watching, id) }, store: s.store, controller: ctl, led: make(chan struct{})}
 	n, err := quorum.OpenNode(ctx, s.quorumConfig(clusterID, voters), machine, s.votersTransport(clusterID))
 	if err != nil {
 		return fmt.Errorf("metadata log in %s: %w", cfg.MetadataLogDir, err)

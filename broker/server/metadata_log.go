@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 
@@ -20,7 +19,6 @@ type metadataMachine struct {
 	leaderChanged func(ident.BrokerID)
 	store         *metadata.Store
 	controller    *controller.Controller
-	log           *slog.Logger
 	node          atomic.Pointer[quorum.Node] // once it is open
 
 	led      chan struct{} // closed when a leader is known for the first time; on the leader, everything in the log is applied by then
@@ -82,7 +80,6 @@ func (m *metadataMachine) noteKRaftVersion() {
 
 // LeaderChanged passes on who leads: the leader's controller is the active one.
 func (m *metadataMachine) LeaderChanged(leader ident.BrokerID, leaderEpoch int32) {
-	m.log.Info("metadata quorum leader", "leader", leader, "leader_epoch", leaderEpoch)
 	m.noteKRaftVersion()
 	m.controller.LeaderChanged(leader, leaderEpoch)
 	m.leaderChanged(leader)
