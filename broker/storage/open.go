@@ -273,6 +273,9 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 	if err := l.mendEpochs(all); err != nil {
 		return err
 	}
+	if err := l.checkTxnIndexesLocked(all[:firstUnsafe], names); err != nil {
+		return err
+	}
 	if err := l.loadProducersLocked(names, end); err != nil {
 		return err
 	}

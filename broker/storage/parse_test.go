@@ -1,9 +1,11 @@
 package storage
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
+	"github.com/kgo-project/kgo/broker/batch"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/vfs"
 )
@@ -76,6 +78,102 @@ func FuzzRecovery(f *testing.F) {
 		readAll(t, l, 1000)
 		if _, err := l.AppendAsLeader(recordsOf(t, 1, nil), max(l.LatestEpoch(), 0), AppendOptions{}); err != nil && l.usable() != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzOpen opens a log whose files hold anything, after a clean stop or not. It says which file is damaged, or it reads: whole batches only, at rising
+// offsets.
+func FuzzOpen(f *testing.F) {
+	fsys := vfs.NewMem()
+	opts := testOptions(fsys, "data")
+	opts.Config.IndexIntervalBytes = 100
+	l := openTestLog(f, opts)
+	for i := range 10 {
+		mustAppend(f, l, recordsOf(f, 2, idempotent(1, 0, int32(2*i))), int32(i/5))
+	}
+	if err := l.Close(); err != nil {
+		f.Fatal(err)
+	}
+	suffixes := []string{logSuffix, indexSuffix, timeIndexSuffix}
+	var seeds [][]byte
+	for _, suffix := range suffixes {
+		raw, err := vfs.ReadFile(fsys, vfs.Join(opts.Dir, offsetFileName(0, suffix)), 1<<20)
+		if err != nil {
+			f.Fatal(err)
+		}
+		seeds = append(seeds, raw)
+	}
+	epochs, err := vfs.ReadFile(fsys, vfs.Join(opts.Dir, epochCheckpointName), 1<<20)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seeds[0], seeds[1], seeds[2], epochs, []byte{}, int64(20), true)
+	f.Add(seeds[0], seeds[1], seeds[2], epochs, []byte{}, int64(-1), false)
+	f.Fuzz(func(t *testing.T, log, index, timeIndex, epochs, txns []byte, recoveryPoint int64, clean bool) {
+		fsys := vfs.NewMem()
+		opts := opts
+		opts.FS, opts.CleanShutdown, opts.RecoveryPoint = fsys, clean, max(recoveryPoint, -1)
+		if err := fsys.MkdirAll(opts.Dir); err != nil {
+			t.Fatal(err)
+		}
+		for name, raw := range map[string][]byte{
+			offsetFileName(0, logSuffix): log, offsetFileName(0, indexSuffix): index, offsetFileName(0, timeIndexSuffix): timeIndex,
+			epochCheckpointName: epochs, offsetFileName(0, txnIndexSuffix): txns,
+		} {
+			file, err := fsys.Create(vfs.Join(opts.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := file.Write(raw); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l, err := OpenLog(t.Context(), opts)
+		if err != nil {
+			if _, ok := errors.AsType[*CorruptionError](err); !ok {
+				t.Fatalf("no reason to take a directory offline: %v", err)
+			}
+			return
+		}
+		defer func() { l.abandon(); l.trash.close() }()
+		for offset := l.LogStartOffset(); offset < l.LogEndOffset(); {
+			r, err := l.Read(offset, 1<<20, l.LogEndOffset(), true)
+			if err != nil {
+				if _, ok := errors.AsType[*CorruptionError](err); !ok {
+					t.Fatalf("read at %d: %v", offset, err)
+				}
+				break
+			}
+			raw, err := r.Bytes(nil)
+			r.Release()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(raw) == 0 {
+				break
+			}
+			for len(raw) > 0 {
+				b, rest, err := batch.Next(raw)
+				if errors.Is(err, batch.ErrLegacy) {
+					return // what is in those is checked elsewhere
+				}
+				if err == nil {
+					err = b.Validate()
+				}
+				if err != nil || b.LastOffset() < offset {
+					t.Fatalf("read at %d: a batch at %d, %v", offset, b.BaseOffset(), err)
+				}
+				offset, raw = b.NextOffset(), rest
+			}
+		}
+		if _, err := l.OffsetForTimestamp(1_700_000_000_000); err != nil {
+			if _, ok := errors.AsType[*CorruptionError](err); !ok && !isDamage(err) {
+				t.Fatalf("search by time: %v", err)
+			}
+		}
+		if _, err := l.TruncateTo(l.LogEndOffset() / 2); err != nil {
+			t.Fatalf("truncate: %v", err)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/kgo-project/kgo/broker/batch"
 	"github.com/kgo-project/kgo/broker/vfs"
@@ -45,6 +46,9 @@ func (l *Log) recoverSegmentLocked(opts *LogOptions, seg *Segment, ordinal int) 
 	if err != nil {
 		return false, err
 	}
+	if err := seg.txns.reset(); err != nil {
+		return false, err
+	}
 	valid, damage, err := seg.reindex(l.cfg.Load().IndexIntervalBytes, func(b batch.Batch) error {
 		if e := b.PartitionLeaderEpoch(); e > l.LatestEpoch() {
 			if err := l.epochs.assign(e, b.BaseOffset()); err != nil {
@@ -81,10 +85,10 @@ func (l *Log) cutSegment(seg *Segment, position int64, reason error) error {
 	return nil
 }
 
-// reindex walks through the segment and builds its indexes. It returns where the valid part ends, and the damage that ends it.
+// reindex walks through the segment and builds its offset and time index. It returns where the valid part ends, and the damage that ends it.
 // Checksums are not verified. each sees the batches of format v2 in order.
 func (s *Segment) reindex(intervalBytes int, each func(b batch.Batch) error) (valid int64, damage, err error) {
-	if err := errors.Join(s.offsetIndex.create(), s.timeIndex.create(), s.txns.reset()); err != nil {
+	if err := errors.Join(s.offsetIndex.create(), s.timeIndex.create()); err != nil {
 		return 0, nil, err
 	}
 	s.setNewest(batch.NoTimestamp, s.baseOffset)
@@ -148,17 +152,8 @@ func markOf(entry []byte) (mark batchMark, b batch.Batch, err error) {
 
 // rebuildIndexes builds the offset and time index of a sealed segment from its batches. The transaction index stays.
 func (s *Segment) rebuildIndexes(intervalBytes int) error {
-	aborted, txnErr := s.txns.all()
-	if txnErr != nil {
-		return txnErr
-	}
 	if _, _, err := s.reindex(intervalBytes, nil); err != nil {
 		return err
-	}
-	for _, t := range aborted {
-		if err := s.txns.append(t); err != nil {
-			return err
-		}
 	}
 	s.indexDirty.Store(true)
 	return s.seal()
@@ -178,29 +173,34 @@ func (l *Log) dropSegments(all []*Segment) error {
 // or damaged ones, are deleted.
 func (l *Log) loadProducersLocked(names []string, end int64) error {
 	l.mu.AssertHeld()
-	l.mu.producers = newProducerState()
-	l.mu.lastSnapshot = -1
-	offsets := snapshotOffsets(names)
-	for i := len(offsets) - 1; i >= 0 && l.mu.lastSnapshot < 0; i-- {
-		path := vfs.Join(l.Dir(), offsetFileName(offsets[i], snapshotSuffix))
-		state, err := l.readSnapshot(path, offsets[i], end)
-		if err != nil {
-			return err
-		}
-		if state == nil {
-			if err := l.fsys.Remove(path); err != nil && !isNotExist(err) {
-				return err
-			}
-			continue
-		}
-		l.mu.producers, l.mu.lastSnapshot = state, offsets[i]
-	}
-	from := max(l.mu.producers.mapEndOffset, l.logStartOffset.Load())
-	if err := l.replayProducersLocked(from, end); err != nil {
+	state, at, unusable, err := l.newestSnapshot(names, end)
+	if err != nil {
 		return err
 	}
-	l.mu.producers.mapEndOffset = end
+	for _, path := range unusable {
+		if err := l.fsys.Remove(path); err != nil && !isNotExist(err) {
+			return err
+		}
+	}
+	l.mu.producers, l.mu.lastSnapshot = state, at
+	if err := l.replayProducers(state, max(state.mapEndOffset, l.logStartOffset.Load()), end, nil); err != nil {
+		return err
+	}
+	state.mapEndOffset = end
 	return nil
+}
+
+// newestSnapshot reads the newest usable snapshot at or before end; without one the state is empty and at is -1. The newer files are unusable.
+func (l *Log) newestSnapshot(names []string, end int64) (state *producerState, at int64, unusable []string, err error) {
+	for _, offset := range slices.Backward(snapshotOffsets(names)) {
+		path := vfs.Join(l.Dir(), offsetFileName(offset, snapshotSuffix))
+		state, err := l.readSnapshot(path, offset, end)
+		if err != nil || state != nil {
+			return state, offset, unusable, err
+		}
+		unusable = append(unusable, path)
+	}
+	return newProducerState(), -1, unusable, nil
 }
 
 // readSnapshot returns nil for a file that can't be used.
@@ -223,8 +223,9 @@ func (l *Log) readSnapshot(path string, offset, end int64) (*producerState, erro
 	return state, nil
 }
 
-// replayProducersLocked adds the batches from one offset to another to the producer state.
-func (l *Log) replayProducersLocked(from, to int64) error {
+// replayProducers adds the batches from one offset to another to a producer state. onAborted, if not nil, hears of the transactions that end in
+// them and are aborted.
+func (l *Log) replayProducers(state *producerState, from, to int64, onAborted func(AbortedTxn)) error {
 	for _, seg := range l.opened() {
 		if from >= to || seg.baseOffset >= to {
 			break
@@ -256,7 +257,9 @@ func (l *Log) replayProducersLocked(from, to int64) error {
 			if err != nil {
 				return fmt.Errorf("read the producers' state: %w", &CorruptionError{Path: seg.Path(), Position: position, BaseOffset: b.BaseOffset(), Err: err})
 			}
-			l.mu.producers.apply(b, marker)
+			if ended, aborted := state.apply(b, marker); aborted && onAborted != nil {
+				onAborted(ended)
+			}
 		}
 	}
 	return nil

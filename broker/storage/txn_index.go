@@ -76,7 +76,7 @@ func parseTxnIndex(raw []byte) ([]AbortedTxn, error) {
 			LastOffset:       int64(binary.BigEndian.Uint64(raw[18:])),
 			LastStableOffset: int64(binary.BigEndian.Uint64(raw[26:])),
 		}
-		if t.LastOffset < last || t.FirstOffset > t.LastOffset {
+		if t.LastOffset <= last || t.FirstOffset > t.LastOffset {
 			return nil, errors.New("its entries are not in order")
 		}
 		last = t.LastOffset
