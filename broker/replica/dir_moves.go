@@ -60,6 +60,19 @@ func (d *dirMoves) start(p *Partition, dir string) error {
 	if _, err := d.manager.cfg.Storage.CreateFuture(p.tp, dir); err != nil {
 		return err
 	}
+	d.enqueue(p, dir)
+	return nil
+}
+
+// resume goes on with the move that was in progress when the last process ended, if there was one.
+func (d *dirMoves) resume(p *Partition) {
+	if future, ok := d.manager.cfg.Storage.FutureLog(p.tp); ok {
+		d.manager.logger.Info("going on with a move to another log directory", "partition", p.tp.String(), "dir", future.ParentDir())
+		d.enqueue(p, future.ParentDir())
+	}
+}
+
+func (d *dirMoves) enqueue(p *Partition, dir string) {
 	move := &dirMove{partition: p, dir: dir, cancelled: make(chan struct{})}
 	d.mu.Lock()
 	d.mu.active[p.tp] = move
@@ -69,7 +82,6 @@ func (d *dirMoves) start(p *Partition, dir string) error {
 	case d.wake <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // cancel gives up a partition's move, if there is one.
@@ -123,7 +135,7 @@ func (d *dirMoves) carryOut(ctx context.Context, move *dirMove) {
 		}
 		d.mu.Unlock()
 		d.manager.logger.Info("replica moved", "partition", tp.String(), "dir", move.dir)
-	case errors.Is(err, errMoveCancelled), ctx.Err() != nil: // whoever cancelled has cleaned up; at a restart the storage finds the future log again
+	case errors.Is(err, errMoveCancelled), ctx.Err() != nil: // whoever cancelled has cleaned up; at a restart resume finds the future log
 	default:
 		d.manager.logger.Error("replica not moved", "partition", tp.String(), "dir", move.dir, "error", err)
 		d.cancel(tp)

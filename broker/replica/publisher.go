@@ -134,6 +134,7 @@ func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metad
 	m.mu.partitions[tp] = p
 	delete(m.mu.offline, tp)
 	m.mu.Unlock()
+	m.moves.resume(p)
 	return p, nil
 }
 
