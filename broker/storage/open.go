@@ -288,6 +288,9 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 			return err
 		}
 		end = all[i].nextOffset
+		if !whole && i+1 < len(all) && end == all[i+1].baseOffset {
+			whole = true // what was cut off lay behind its last record
+		}
 		if whole && i+1 < len(all) && l.gapIsDamage(opts, all[i]) && end < all[i+1].baseOffset {
 			whole = false
 			l.logger.Warn("records between two segments are missing; the later segments are dropped", "topic", l.tp.Topic, "partition", l.tp.Partition,

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -55,6 +56,32 @@ func TestZerosAfterTheLastBatchAreCut(t *testing.T) {
 					t.Fatalf("%d batches after another append", got)
 				}
 			})
+		}
+	}
+}
+
+// TestWhatFollowsASegmentCostsNoRecord puts zeros and garbage behind each segment of a log, closed (the recovery point is its end) or not: no record is
+// missing, so that the later segments have to stay.
+func TestWhatFollowsASegmentCostsNoRecord(t *testing.T) {
+	d := newDamageFixture(t)
+	segments := d.files(t, logSuffix)
+	if len(segments) < 3 {
+		t.Fatalf("%d segments", len(segments))
+	}
+	for _, name := range segments {
+		for _, size := range []int{1, 12, 17, 61, 100, 5000} {
+			for what, tail := range map[string][]byte{"zeros": make([]byte, size), "garbage": bytes.Repeat([]byte{0, 0, 0, 7, 0xa5}, size)[:size]} {
+				fsys := d.fsys.CrashClone(100, 0)
+				rewrite(t, fsys, vfs.Join(d.opts.Dir, name), func(b []byte) []byte { return append(b, tail...) })
+				opts := d.opts
+				for _, recoveryPoint := range []int64{-1, 0, 20, d.end} {
+					d.opts.RecoveryPoint = recoveryPoint
+					if err := d.expectWhole(fsys.CrashClone(100, 0), recoveryPoint == d.end); err != nil {
+						t.Errorf("%d bytes of %s after %s, recovery point %d: %v", size, what, name, recoveryPoint, err)
+					}
+				}
+				d.opts = opts
+			}
 		}
 	}
 }
