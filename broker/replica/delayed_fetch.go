@@ -165,7 +165,7 @@ func (op *delayedFetch) start(results []FetchResult, reads []readState) {
 
 // woken looks again at one partition, which has something new, and completes the fetch if that makes enough.
 func (op *delayedFetch) woken(w *fetchWaiter) {
-	if op.params.MinBytes <= 1 {
+	if op.params.MinBytes <= 1 && !w.partition.throttles(&op.params) {
 		op.complete()
 		return
 	}
@@ -227,5 +227,6 @@ func (op *delayedFetch) finish() {
 		}
 	}
 	op.manager.readAll(&op.params, op.partitions, op.results, nil, false)
+	op.manager.recordThrottled(&op.params, op.partitions, op.results)
 	op.done(op.results)
 }

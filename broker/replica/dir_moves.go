@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -154,7 +155,7 @@ func (d *dirMoves) copyAndSwap(ctx context.Context, move *dirMove) error {
 	}
 	var buf []byte
 	for range moveMaxTails {
-		behind, err := d.copyUpTo(ctx, move, log, future, &buf, log.LogEndOffset())
+		behind, err := d.copyUpTo(ctx, move, log, future, &buf, log.LogEndOffset(), false)
 		if err != nil {
 			return err
 		}
@@ -164,7 +165,7 @@ func (d *dirMoves) copyAndSwap(ctx context.Context, move *dirMove) error {
 	}
 	p.gate.Lock() // nothing is appended or truncated from here on
 	defer p.gate.Unlock()
-	if _, err := d.copyUpTo(ctx, move, log, future, &buf, log.LogEndOffset()); err != nil {
+	if _, err := d.copyUpTo(ctx, move, log, future, &buf, log.LogEndOffset(), true); err != nil {
 		return err
 	}
 	promoted, err := d.manager.cfg.Storage.PromoteFuture(p.tp) //nolint:contextcheck // it must not stop half-way
@@ -177,15 +178,19 @@ func (d *dirMoves) copyAndSwap(ctx context.Context, move *dirMove) error {
 	return nil
 }
 
-// copyUpTo copies batches until future ends at end, and returns how many bytes were appended to log meanwhile.
-func (d *dirMoves) copyUpTo(ctx context.Context, move *dirMove, log, future *storage.Log, buf *[]byte, end int64) (behind int64, err error) {
-	sizeBefore := log.Size()
+// copyUpTo copies batches until future ends at end, and returns how many bytes were appended to log meanwhile. With held the partition waits for it, and no
+// throttle counts.
+func (d *dirMoves) copyUpTo(ctx context.Context, move *dirMove, log, future *storage.Log, buf *[]byte, end int64, held bool) (behind int64, err error) {
+	tp, sizeBefore := log.TopicPartition(), log.Size()
+	if err := align(log, future); err != nil {
+		return 0, err
+	}
 	if start := log.LogStartOffset(); future.LogEndOffset() < start || future.LogEndOffset() > log.LogEndOffset() {
 		if err := future.TruncateFullyAndStartAt(start); err != nil {
 			return 0, err
 		}
 	}
-	for future.LogEndOffset() < end {
+	for future.LogEndOffset() < min(end, log.LogEndOffset()) {
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
@@ -193,9 +198,14 @@ func (d *dirMoves) copyUpTo(ctx context.Context, move *dirMove, log, future *sto
 			return 0, errMoveCancelled
 		default:
 		}
-		if err := copyChunk(log, future, buf, end); err != nil {
-			return 0, fmt.Errorf("copy %s from offset %d: %w", log.TopicPartition(), future.LogEndOffset(), err)
+		if !held && d.manager.cfg.DirThrottle.Holds(tp.Topic, tp.Partition, time.Now()) {
+			move.pause(ctx)
+			continue
 		}
+		if err := move.copyChunk(log, future, buf, end, held); err != nil {
+			return 0, fmt.Errorf("copy %s from offset %d: %w", tp, future.LogEndOffset(), err)
+		}
+		d.manager.cfg.DirThrottle.Record(tp.Topic, tp.Partition, len(*buf), time.Now())
 	}
 	if start := log.LogStartOffset(); start > future.LogStartOffset() {
 		future.SetHighWatermark(future.LogEndOffset())
@@ -206,7 +216,55 @@ func (d *dirMoves) copyUpTo(ctx context.Context, move *dirMove, log, future *sto
 	return max(0, log.Size()-sizeBefore), nil
 }
 
-func copyChunk(log, future *storage.Log, buf *[]byte, end int64) error {
+// pause lets some time pass, for the throttle.
+func (move *dirMove) pause(ctx context.Context) {
+	timer := time.NewTimer(throttlePoll)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-move.cancelled:
+	case <-timer.C:
+	}
+}
+
+// align cuts from future what log doesn't have any more: log was truncated to another leader's history while it was being copied, or when this
+// process was not there to see it. Leader epochs tell.
+func align(log, future *storage.Log) error {
+	for {
+		epoch, end := future.LatestEpoch(), future.LogEndOffset()
+		if epoch < 0 {
+			return nil
+		}
+		known, knownEnd := log.EndOffsetForEpoch(epoch)
+		switch {
+		case known == epoch && knownEnd >= end:
+			return nil
+		case known < 0:
+			return future.TruncateFullyAndStartAt(log.LogStartOffset())
+		}
+		if _, err := future.TruncateTo(commonEnd(future, EpochEndOffset{LeaderEpoch: known, EndOffset: knownEnd})); err != nil {
+			return err
+		}
+		if future.LogEndOffset() == end { // what is left has no records of the epoch that is not shared
+			return future.TruncateFullyAndStartAt(log.LogStartOffset())
+		}
+	}
+}
+
+// copyChunk copies the next batches. Between the look at the two logs' history and the read, the log must not be truncated: the gate is held, by the caller
+// or here.
+func (move *dirMove) copyChunk(log, future *storage.Log, buf *[]byte, end int64, held bool) error {
+	if !held {
+		move.partition.gate.RLock()
+		defer move.partition.gate.RUnlock()
+	}
+	if err := align(log, future); err != nil {
+		return err
+	}
+	end = min(end, log.LogEndOffset())
+	if *buf = (*buf)[:0]; future.LogEndOffset() >= end {
+		return nil
+	}
 	records, err := log.Read(future.LogEndOffset(), moveChunkBytes, end, true)
 	if err != nil {
 		return err
@@ -215,7 +273,7 @@ func copyChunk(log, future *storage.Log, buf *[]byte, end int64) error {
 	if records.Size() == 0 {
 		return fmt.Errorf("nothing to read below offset %d", end)
 	}
-	if *buf, err = records.Bytes((*buf)[:0]); err != nil {
+	if *buf, err = records.Bytes(*buf); err != nil {
 		return err
 	}
 	return appendCopied(future, *buf, log.LatestEpoch())

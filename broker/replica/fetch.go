@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -18,6 +19,7 @@ func (m *Manager) Fetch(params FetchParams, partitions []FetchPartition, done fu
 	results := make([]FetchResult, len(partitions))
 	if params.MaxWait <= 0 || len(partitions) == 0 {
 		w := m.readAll(&params, partitions, results, nil, true).wakeups
+		m.recordThrottled(&params, partitions, results)
 		done(results)
 		w.run(m)
 		return nil
@@ -25,6 +27,7 @@ func (m *Manager) Fetch(params FetchParams, partitions []FetchPartition, done fu
 	reads := make([]readState, len(partitions))
 	sum := m.readAll(&params, partitions, results, reads, true)
 	if sum.immediate || sum.size >= params.MinBytes {
+		m.recordThrottled(&params, partitions, results)
 		done(results)
 		sum.wakeups.run(m)
 		return nil
@@ -172,6 +175,9 @@ func (p *Partition) read(params *FetchParams, fp *FetchPartition, out *FetchResu
 			return state, nil
 		}
 	}
+	if p.throttles(params) {
+		return state, nil
+	}
 	if params.fromFollower() && fp.HighWatermark < b.highWatermark {
 		state.immediate = true // KIP-1166: it needn't wait to learn of it
 	}
@@ -183,6 +189,27 @@ func (p *Partition) read(params *FetchParams, fp *FetchPartition, out *FetchResu
 		state.immediate = true // a read ends with its segment, so waiting brings no more
 	}
 	return state, err
+}
+
+// throttles reports whether this is a follower that gets no records for now: it is not in sync, and replication is throttled.
+func (p *Partition) throttles(params *FetchParams) bool {
+	if !params.fromFollower() || !p.manager.cfg.LeaderThrottle.Holds(p.tp.Topic, p.tp.Partition, time.Now()) {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !slices.Contains(p.mu.machine.isr, params.ReplicaID)
+}
+
+// recordThrottled accounts for what a follower gets of throttled partitions.
+func (m *Manager) recordThrottled(params *FetchParams, partitions []FetchPartition, results []FetchResult) {
+	if m.cfg.LeaderThrottle == nil || !params.fromFollower() {
+		return
+	}
+	for i := range results {
+		tp := partitions[i].TopicPartition
+		m.cfg.LeaderThrottle.Record(tp.Topic, tp.Partition, results[i].size(), time.Now())
+	}
 }
 
 // readRecords reads from the log up to upTo.

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/quota"
 	"github.com/kgo-project/kgo/broker/syncx"
 )
 
@@ -28,6 +29,8 @@ type FetcherConfig struct {
 	MaxBytes          int           // replica.fetch.response.max.bytes
 	PartitionMaxBytes int           // replica.fetch.max.bytes
 	Backoff           time.Duration // replica.fetch.backoff.ms
+
+	Throttle *quota.Replication // what followers that are not in sync may fetch of throttled partitions; nil: everything
 
 	Logger *slog.Logger
 }

@@ -41,7 +41,11 @@ type followed struct {
 	until       time.Time // don't fetch before: the leader had an error for it
 	failures    int       // in a row
 	stopped     bool      // not before a new epoch: this one is over, or the log has failed
+	inSync      bool      // after the last fetch it had all that is committed
 }
+
+// throttlePoll is how often a follower looks whether a throttled partition may be copied again.
+const throttlePoll = 50 * time.Millisecond
 
 // registrationPoll is how often a follower looks whether its broker is registered.
 const registrationPoll = 5 * time.Millisecond
@@ -102,6 +106,10 @@ func (f *fetcher) due(now time.Time) (due []*followed, next time.Time) {
 	for _, p := range f.mu.partitions {
 		switch {
 		case p.stopped:
+		case !p.inSync && f.owner.cfg.Throttle.Holds(p.partition.tp.Topic, p.partition.tp.Partition, now):
+			if soon := now.Add(throttlePoll); next.IsZero() || soon.Before(next) {
+				next = soon
+			}
 		case p.until.After(now):
 			if next.IsZero() || p.until.Before(next) {
 				next = p.until
@@ -270,6 +278,10 @@ func (f *fetcher) handle(a *asked, row *kmsg.FetchResponseTopicPartition) {
 			break
 		}
 		err = p.partition.appendFollowed(row.RecordBatches, p.leaderEpoch, row.HighWatermark, row.LogStartOffset)
+		f.owner.cfg.Throttle.Record(p.partition.tp.Topic, p.partition.tp.Partition, len(row.RecordBatches), time.Now())
+		if log := p.partition.log.Load(); err == nil && log != nil {
+			p.inSync = log.LogEndOffset() >= row.HighWatermark
+		}
 	case kerr.OffsetOutOfRange.Code:
 		err = f.outOfRange(a)
 	default:

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/quota"
 	"github.com/kgo-project/kgo/broker/storage"
 	"github.com/kgo-project/kgo/broker/syncx"
 )
@@ -47,6 +48,9 @@ type Config struct {
 	Leadership LeadershipListener
 	// Selector chooses a nearer replica for a consumer (replica.selector.class); nil: the leader always.
 	Selector ReplicaSelector
+	// LeaderThrottle limits what followers that are not in sync may fetch of throttled partitions, and DirThrottle what is copied between directories;
+	// nil: nothing does.
+	LeaderThrottle, DirThrottle *quota.Replication
 	// Fetcher copies from leaders; nil: followers stay where they are.
 	Fetcher Fetcher
 

@@ -48,13 +48,22 @@ func (s *sim) fault() {
 	}
 }
 
-// lossUnnoticed reports whether the controller takes a broker for alive that has lost power, and with it records. If all others die at that moment, it stays in
-// the ISR for the last one, and leads with what it has: more than acks=all promises, in Apache Kafka too.
+// lossUnnoticed reports whether the controller still counts on a broker that has lost power and with it records: its ISR or ELR has it, or it may come back as
+// the last leader known. If all others die at that moment, it leads with what it has: more than acks=all promises, in Apache Kafka too.
 func (s *sim) lossUnnoticed() bool {
-	return slices.ContainsFunc(s.nodes, func(n *simNode) bool {
-		b := s.core.Image().Broker(n.id)
-		return b != nil && b.IncarnationID == s.lost && !b.Fenced
-	})
+	image := s.core.Image()
+	if slices.ContainsFunc(s.nodes, func(n *simNode) bool {
+		b := image.Broker(n.id)
+		return b != nil && b.IncarnationID == s.lost
+	}) {
+		return true
+	}
+	for id := range int32(simPartitions) {
+		if mp := image.Partition(simTopic, id); mp != nil && mp.Leader < 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *sim) heal() {

@@ -76,6 +76,9 @@ func (s *Server) configChanged(cfg *config.Broker) {
 	n := cfg.Network
 	s.wire.SetLimits(n.MaxConnections, n.MaxConnectionsPerIP, n.PerIPOverrides)
 	s.wire.SetCreationRate(n.MaxConnectionCreates)
+	if s.copying != nil {
+		s.copying.setRates(cfg)
+	}
 	if s.storage != nil {
 		s.storage.SetProducerIDExpiration(cfg.Log.ProducerIDExpiration)
 	}

@@ -18,7 +18,8 @@ func (s *Server) newFetchers() *replica.Fetchers {
 		BrokerID: s.nodeID, BrokerEpoch: s.life.epoch.Load, AwaitEpoch: true, Connect: s.connectBroker,
 		Fetchers: cfg.Replica.Fetchers, MaxWait: cfg.Replica.FetchWaitMax, MinBytes: cfg.Replica.FetchMinBytes,
 		MaxBytes: cfg.Replica.FetchResponseMaxBytes, PartitionMaxBytes: cfg.Replica.FetchMaxBytes, Backoff: cfg.Replica.FetchBackoff,
-		Logger: s.opts.Loggers.Logger("kafka.server.ReplicaFetcherManager"),
+		Throttle: s.copying.follower,
+		Logger:   s.opts.Loggers.Logger("kafka.server.ReplicaFetcherManager"),
 	})
 }
 

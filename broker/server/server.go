@@ -42,6 +42,7 @@ type Server struct {
 	quorum   metadataSource
 	replicas *replica.Manager
 	groups   *group.Service
+	copying  *replicationQuotas
 	cleaner  *clean.Cleaner
 	life     *lifecycle
 	beating  atomic.Pointer[lifecycle] // life, once it has begun
@@ -131,10 +132,11 @@ func (s *Server) bind(ctx context.Context) error {
 func (s *Server) startBroker() error {
 	cfg := s.state.config()
 	s.life = newLifecycle()
+	s.copying = newReplicationQuotas(s.NodeID)
 	s.replicas = replica.New(replica.Config{
 		BrokerID: s.nodeID, Storage: s.storage, Metadata: s.store, LogConfig: s.state.topicLogConfig,
 		ReplicaLagTimeMax: cfg.Replica.LagTimeMax, CheckpointInterval: cfg.Replica.HWCheckpointInterval, FetchSessionSlots: cfg.Replica.FetchSessions,
-		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, IncarnationID: s.life.incarnationID, MayLead: s.life.lease.held, Leadership: (*leaderships)(s), Fetcher: s.newFetchers(), Selector: s.replicaSelector(), Logger: s.opts.Loggers.Logger("kafka.cluster"),
+		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, IncarnationID: s.life.incarnationID, MayLead: s.life.lease.held, Leadership: (*leaderships)(s), Fetcher: s.newFetchers(), LeaderThrottle: s.copying.leader, DirThrottle: s.copying.dirs, Selector: s.replicaSelector(), Logger: s.opts.Loggers.Logger("kafka.cluster"),
 	})
 	groups := groupConfig(cfg, s.opts.Loggers.Logger("kafka.coordinator.group"))
 	groups.AssignmentInterval = func() time.Duration { return s.state.config().Groups.ConsumerAssignmentInterval }
@@ -156,7 +158,7 @@ func (s *Server) startBroker() error {
 		}
 	})
 	// The order matters: the configuration before who reads it, the replicas before who waits for them.
-	for _, p := range []metadata.Publisher{&s.state, clientQuotas{quotas}, s.replicas, (*leaderships)(s), s.handlers, s.life} {
+	for _, p := range []metadata.Publisher{&s.state, clientQuotas{quotas}, s.copying, s.replicas, (*leaderships)(s), s.handlers, s.life} {
 		s.store.Subscribe(p)
 	}
 	s.storage.Start()
