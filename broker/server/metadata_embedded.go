@@ -50,7 +50,7 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 		}
 	}
 	s.store = metadata.NewStore(clusterID)
-	node := new(lateNode)
+	node := newLateNode()
 	controllerConfig, err := s.controllerConfig(clusterID, node, voters)
 	if err != nil {
 		return err
@@ -71,10 +71,10 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 	s.onStop(func(context.Context) { stopWatching() })
 	machine := &metadataMachine{leaderChanged: func(id ident.BrokerID) { s.leaderChanged(watching, id) }, store: s.store, controller: ctl, led: make(chan struct{})}
 	n, err := quorum.OpenNode(ctx, s.quorumConfig(clusterID, voters), machine, s.votersTransport(clusterID))
+	node.open(n)
 	if err != nil {
 		return fmt.Errorf("metadata log in %s: %w", cfg.MetadataLogDir, err)
 	}
-	node.node.Store(n)
 	machine.node.Store(n)
 	machine.noteKRaftVersion()
 	if v := n.Voters(); len(v) > 1 || len(v) == 1 && v[0].ID != s.nodeID {

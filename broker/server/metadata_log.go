@@ -88,21 +88,45 @@ func (m *metadataMachine) LeaderChanged(leader ident.BrokerID, leaderEpoch int32
 	}
 }
 
-// lateNode is a quorum node that the controller is given before it is opened: opening it already calls the controller.
-type lateNode struct{ node atomic.Pointer[quorum.Node] }
+// lateNode is a quorum node that the controller is given before it is opened: opening it already calls the controller, which may propose before the
+// opener has the node. A lone voter leads only once, so that what it proposes then waits instead of being refused.
+type lateNode struct {
+	node   atomic.Pointer[quorum.Node]
+	opened chan struct{} // closed when node is there, or will never be
+}
+
+func newLateNode() *lateNode { return &lateNode{opened: make(chan struct{})} }
+
+// open ends the waiting; n is nil if there will be no node.
+func (l *lateNode) open(n *quorum.Node) {
+	l.node.Store(n)
+	close(l.opened)
+}
 
 // Propose appends the records as one batch.
 func (l *lateNode) Propose(ctx context.Context, leaderEpoch int32, records [][]byte) (int64, error) {
+	select {
+	case <-l.opened:
+	case <-ctx.Done():
+		return 0, fmt.Errorf("the metadata log is still being opened: %w", ctx.Err())
+	}
 	n := l.node.Load()
 	if n == nil {
-		return 0, fmt.Errorf("the metadata log is still being opened: %w", quorum.ErrNotLeader)
+		return 0, fmt.Errorf("the metadata log could not be opened: %w", quorum.ErrNotLeader)
 	}
 	return n.Propose(ctx, leaderEpoch, records)
 }
 
-// Resign gives up the leadership.
+// Resign gives up the leadership, as soon as there is a node.
 func (l *lateNode) Resign(leaderEpoch int32) {
 	if n := l.node.Load(); n != nil {
 		n.Resign(leaderEpoch)
+		return
 	}
+	go func() {
+		<-l.opened
+		if n := l.node.Load(); n != nil {
+			n.Resign(leaderEpoch)
+		}
+	}()
 }
