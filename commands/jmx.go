@@ -201,14 +201,14 @@ func (j *jmxReporter) read(ctx context.Context) ([]jmxValue, error) {
 		req.SetBasicAuth(j.User, j.Pass)
 	}
 	const hint = "a kgo broker serves its metrics at kgo.metrics.listener; the JMX of a Java process needs Apache Kafka's own tool and a JVM"
-	resp, err := j.http.Do(req) //nolint:bodyclose // closed below
+	resp, err := j.http.Do(req)
 	if err != nil {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
 		return nil, fmt.Errorf("Could not connect to JMX url: %s. Exception: %w (%s)", j.URL, err, hint)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("Could not connect to JMX url: %s. %s answers %s (%s)", j.URL, j.address, resp.Status, hint)
 	}

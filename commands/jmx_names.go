@@ -144,7 +144,7 @@ func parseSamples(text string) []sample {
 			continue
 		}
 		var s sample
-		rest := line
+		var rest string
 		if i := strings.IndexByte(line, '{'); i >= 0 {
 			s.name = line[:i]
 			var ok bool

@@ -51,7 +51,10 @@ func Run(ctx context.Context, f *Factory, args []string) int {
 	if flushed := f.IO.Flush(); err == nil {
 		err = flushed
 	}
-	return f.report(err)
+	if code := f.report(err); code != 1 || !errors.Is(err, context.Canceled) || ctx.Err() == nil {
+		return code
+	}
+	return signalCode(ctx)
 }
 
 // ErrSilent is returned by a command that has failed and said so already.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -132,10 +133,7 @@ func shareConsumerPerfRun(ctx context.Context, o *shareConsumerPerfOptions) erro
 		if o.Threads > 1 {
 			m.clientID += "-" + strconv.Itoa(m.index)
 		}
-		props := make(client.Properties, len(o.Props))
-		for k, v := range o.Props {
-			props[k] = v
-		}
+		props := maps.Clone(o.Props)
 		props["client.id"] = m.clientID
 		var err error
 		if m.client, err = openShareConsumer(ctx, o.Open, props, o.Topic, o.Wait, kgo.WithHooks(&m.metrics)); err != nil {

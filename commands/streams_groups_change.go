@@ -329,7 +329,7 @@ func (o *streamsGroupsOptions) deleteInternal(ctx context.Context, cl *client.Cl
 		return fmt.Errorf("Deleting internal topics for group '%s' failed because the topics do not exist.", g.Group)
 	}
 	if err := deleteTopics(ctx, cl, topics, func(string) {}); err != nil {
-		return fmt.Errorf("Deleting internal topics for group '%s' failed due to %s", g.Group, err)
+		return fmt.Errorf("Deleting internal topics for group '%s' failed due to %w", g.Group, err)
 	}
 	return nil
 }

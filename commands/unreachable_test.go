@@ -82,7 +82,7 @@ func bootstrapOnly(advertised string) func(net.Conn) {
 }
 
 func bootstrapAnswer(key kmsg.Key, advertised string) kmsg.Response {
-	switch key {
+	switch key { //nolint:exhaustive // the others are not asked for
 	case kmsg.ApiVersions:
 		resp := kmsg.NewPtrApiVersionsResponse()
 		for _, k := range []kmsg.Key{kmsg.Metadata, kmsg.ListGroups, kmsg.ApiVersions, kmsg.SASLHandshake, kmsg.SASLAuthenticate, kmsg.Produce, kmsg.DescribeCluster} {

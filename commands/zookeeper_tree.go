@@ -45,7 +45,7 @@ func folder(children ...string) *znode { return &znode{children: children} }
 func asJSON(fields ...any) *znode {
 	var b strings.Builder
 	b.WriteByte('{')
-	for i := 0; i < len(fields); i += 2 {
+	for i := 0; i+1 < len(fields); i += 2 {
 		value, err := json.Marshal(fields[i+1])
 		if err != nil {
 			value = []byte("null")
@@ -291,7 +291,7 @@ func (t *zkTree) config(ctx context.Context, path []string) (*znode, error) {
 		if len(path) == 1 {
 			return folder(m.Topics.Names()...), nil
 		}
-		if topic, ok := m.Topics[path[1]]; !ok || topic.Err != nil {
+		if !m.Topics.Has(path[1]) {
 			return nil, nil //nolint:nilnil // no node, and no failure
 		}
 		configs, err := t.client.Admin.DescribeTopicConfigs(ctx, path[1])

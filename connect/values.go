@@ -172,10 +172,11 @@ func (p *valueParser) temporal(token string) (Value, bool) {
 }
 
 func parseTemporal(s string) (Value, bool) {
-	name, f := "", isoDate
+	var name string
+	var f *javatime.Format
 	switch len(s) {
 	case len("2006-01-02"):
-		name = DateName
+		name, f = DateName, isoDate
 	case len("15:04:05.000Z"):
 		name, f = TimeName, isoTime
 	case len("2006-01-02T15:04:05.000Z"):

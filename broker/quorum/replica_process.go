@@ -135,7 +135,7 @@ func (r *Replica) sendAll(messages []*raftpb.Message, leaderChange batch.Batch) 
 				Type: m.Type, To: m.To, From: m.From, Term: m.Term, LogTerm: m.LogTerm, Index: m.Index, Commit: m.Commit, Entries: completed,
 			}
 		case m.GetType() == raftpb.MsgAppResp:
-			m.Context = r.log.state.Incarnation[:]
+			m.Context = bytes.Clone(r.log.state.Incarnation[:]) // it is sent later, by another goroutine
 		}
 		out = append(out, m)
 	}

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"sync"
 	"testing"
 
 	"github.com/kgo-project/kgo/broker/batch"
@@ -31,8 +32,11 @@ func TestCrashDuringAMove(t *testing.T) {
 	m.checkpointRecoveryPoints()
 	want := readAll(t, l, 1<<20)
 	changes, seed := 0, uint64(0)
+	var mu sync.Mutex // files are removed in the background
 	var done bool
 	mem.OnChange = func(op, name string) {
+		mu.Lock()
+		defer mu.Unlock()
 		if done {
 			return
 		}
@@ -76,7 +80,9 @@ func TestCrashDuringAMove(t *testing.T) {
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
+	mu.Lock()
 	done = true
+	mu.Unlock()
 	if changes < 30 {
 		t.Errorf("only %d changes", changes)
 	}

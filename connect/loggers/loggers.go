@@ -80,10 +80,12 @@ const (
 	off   = slog.LevelError + 100
 )
 
-var levelNames = []struct {
+type namedLevel struct {
 	name  string
 	level slog.Level
-}{{"TRACE", trace}, {"DEBUG", slog.LevelDebug}, {"INFO", slog.LevelInfo}, {"WARN", slog.LevelWarn}, {"ERROR", slog.LevelError}, {"FATAL", fatal}, {"OFF", off}}
+}
+
+var levelNames = []namedLevel{{"TRACE", trace}, {"DEBUG", slog.LevelDebug}, {"INFO", slog.LevelInfo}, {"WARN", slog.LevelWarn}, {"ERROR", slog.LevelError}, {"FATAL", fatal}, {"OFF", off}}
 
 func levelName(level slog.Level) string {
 	for _, n := range slices.Backward(levelNames) {
@@ -114,22 +116,20 @@ func (l *Levels) Get(name string) (level LogLevel, ok bool) {
 
 // Set changes the level of a logger and of those below it, and returns their names; ok is false if there is no such level.
 func (l *Levels) Set(name, level string, now time.Time) (changed []string, ok bool) {
-	for _, n := range levelNames {
-		if !strings.EqualFold(n.name, level) {
-			continue
-		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.names[name] = true
-		for _, one := range slices.Sorted(maps.Keys(l.names)) {
-			if name == Root || one == name || strings.HasPrefix(one, name+".") {
-				l.entries[one] = entry{n.level, new(now.UnixMilli())}
-				changed = append(changed, one)
-			}
-		}
-		return changed, true
+	at := slices.IndexFunc(levelNames, func(n namedLevel) bool { return strings.EqualFold(n.name, level) })
+	if at < 0 {
+		return nil, false
 	}
-	return nil, false
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.names[name] = true
+	for _, one := range slices.Sorted(maps.Keys(l.names)) {
+		if name == Root || one == name || strings.HasPrefix(one, name+".") {
+			l.entries[one] = entry{levelNames[at].level, new(now.UnixMilli())}
+			changed = append(changed, one)
+		}
+	}
+	return changed, true
 }
 
 // handler asks for its logger's level each time.

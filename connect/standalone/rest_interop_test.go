@@ -51,7 +51,7 @@ func TestRESTAnswersAsApache(t *testing.T) {
 		}
 		write("in.txt", "one\ntwo\n")
 		file := write("worker.properties", "bootstrap.servers="+broker.Addr+"\nkey.converter=org.apache.kafka.connect.json.JsonConverter\nvalue.converter=org.apache.kafka.connect.json.JsonConverter\noffset.storage.file.filename="+filepath.Join(w.dir, "offsets")+"\noffset.flush.interval.ms=100\nlisteners="+w.url+"\n")
-		defer run(t, who, lab, []string{file})()
+		t.Cleanup(run(t, who, lab, []string{file}))
 		workers = append(workers, w)
 	}
 	for _, w := range workers {

@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/kgo-project/kgo/connect"
@@ -29,7 +30,7 @@ func replaceNullKey() connect.ConfigKey {
 
 func nonEmptyList(v string) error {
 	if len(connect.SplitList(v)) == 0 {
-		return fmt.Errorf("Empty list")
+		return errors.New("Empty list")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -179,7 +180,7 @@ func (f caseFile) run(t *testing.T, c testCase) string {
 			if err != nil {
 				return "config " + connect.ErrorClass(err) + ": " + err.Error()
 			}
-			return fmt.Sprint(one.Test(r))
+			return strconv.FormatBool(one.Test(r))
 		}
 		p := FindTransform(name)
 		if p == nil {
@@ -200,7 +201,7 @@ func (f caseFile) run(t *testing.T, c testCase) string {
 }
 
 func showRecord(r *connect.Record) string {
-	partition, timestamp := fmt.Sprint(r.Partition), fmt.Sprint(r.TimestampMs)
+	partition, timestamp := strconv.Itoa(int(r.Partition)), strconv.FormatInt(r.TimestampMs, 10)
 	if r.Partition < 0 {
 		partition = "null"
 	}
@@ -209,10 +210,11 @@ func showRecord(r *connect.Record) string {
 	}
 	s := fmt.Sprintf("topic=%s partition=%s timestamp=%s key=%s %s value=%s %s", r.Topic, partition, timestamp,
 		showSchema(r.Key.Schema), showValue(r.Key.Data), showSchema(r.Value.Schema), showValue(r.Value.Data))
+	var headers strings.Builder
 	for _, h := range r.Headers {
-		s += " header " + h.Key + "=" + showSchema(h.Schema) + " " + showValue(h.Data)
+		headers.WriteString(" header " + h.Key + "=" + showSchema(h.Schema) + " " + showValue(h.Data))
 	}
-	return s
+	return s + headers.String()
 }
 
 func showSchema(s *connect.Schema) string {
@@ -263,7 +265,7 @@ func showValue(v any) string {
 	case []byte:
 		return "bytes:" + hex.EncodeToString(v)
 	case bool:
-		return fmt.Sprint(v)
+		return strconv.FormatBool(v)
 	case float32:
 		return "float:" + connect.Text(v)
 	case float64:

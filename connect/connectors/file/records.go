@@ -114,7 +114,7 @@ func (p *csvParser) next(t *tail) (connect.Value, int, bool, error) {
 
 // schemaFor makes the schema of rows; columns without a name are called c1, c2 and so on.
 func (p *csvParser) schemaFor(names []string, count int) *connect.Schema {
-	names = names[:len(names):len(names)]
+	names = slices.Clip(names)
 	for i := len(names); i < count; i++ {
 		names = append(names, "c"+strconv.Itoa(i+1))
 	}

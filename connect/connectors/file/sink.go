@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -98,9 +99,7 @@ func (s *sink) readState(path string) error {
 	if err := json.Unmarshal(b, &s.state); err != nil {
 		return fmt.Errorf("%s: %w", s.beside, err)
 	}
-	for k, v := range s.state.Offsets {
-		s.next[k] = v
-	}
+	maps.Copy(s.next, s.state.Offsets)
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && s.state.Size > 0:
@@ -203,9 +202,7 @@ func (s *sink) Flush(_ context.Context, next map[connect.TopicPartition]int64) e
 	for tp, at := range next { // what was passed over counts as well
 		s.next[key(tp)] = max(s.next[key(tp)], at)
 	}
-	for k, at := range s.next {
-		s.state.Offsets[k] = at
-	}
+	maps.Copy(s.state.Offsets, s.next)
 	return s.writeState()
 }
 

@@ -164,7 +164,7 @@ func matches(path, fingerprint string) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	head := make([]byte, size)
 	if _, err := io.ReadFull(f, head); err != nil {
 		return false

@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,8 +15,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"encoding/pem"
 
 	"github.com/kgo-project/kgo/connect"
 )
@@ -87,7 +86,7 @@ func TestBatchesOfJSON(t *testing.T) {
 	}
 	r := s.requests[0]
 	user, password, _ := r.BasicAuth()
-	if r.Method != "POST" || r.URL.Path != "/in" || r.Header.Get("X-Source") != "kafka" || r.Header.Get("Content-Type") != "application/json" || user != "me" || password != "secret" {
+	if r.Method != http.MethodPost || r.URL.Path != "/in" || r.Header.Get("X-Source") != "kafka" || r.Header.Get("Content-Type") != "application/json" || user != "me" || password != "secret" {
 		t.Errorf("%s %s %v", r.Method, r.URL, r.Header)
 	}
 }
@@ -125,7 +124,7 @@ func TestBusyServerIsTriedAgain(t *testing.T) {
 	if sc, err := run(t, connect.Config{"http.url": s.URL, "retry.backoff.ms": "1"}, record(0, nil, "a")); err != nil || len(sc.reported) > 0 || len(s.bodies) != 3 {
 		t.Errorf("%v, reported %q, %d requests", err, sc.reported, len(s.bodies))
 	}
-	down := serve(t, func(_ int, _ string, w http.ResponseWriter) { http.Error(w, "out of order", 500) })
+	down := serve(t, func(_ int, _ string, w http.ResponseWriter) { http.Error(w, "out of order", http.StatusInternalServerError) })
 	_, err := run(t, connect.Config{"http.url": down.URL, "retry.backoff.ms": "1", "max.retries": "2"}, record(0, nil, "a"))
 	if err == nil || !strings.Contains(err.Error(), "failed 3 times: the server answered 500 Internal Server Error: out of order") || len(down.bodies) != 3 {
 		t.Errorf("%v after %d requests", err, len(down.bodies))
