@@ -3,96 +3,68 @@
 package commands
 
 import (
-	"bytes"
-	"errors"
 	"flag"
-	"fmt"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 )
 
-var record = flag.Bool("record", false, "run Apache Kafka's tools and record their answers in testdata/compare")
+var record = flag.Bool("record", false, "record in testdata/compare what Apache Kafka's tools answer, and where the other sides differ")
 
-// TestCompareWithApache runs every line of testdata/compare with kgo against an Apache Kafka broker and compares with what
-// Apache Kafka's own tools answered. KAFKA_LAB_CMD names a program that starts such brokers and runs those tools.
+// TestCompareWithApache runs every line of testdata/compare three ways and compares with what is recorded: Apache Kafka's tools on
+// Apache Kafka (the record itself), kgo's tools on Apache Kafka, and Apache Kafka's tools on kgo. The fourth way is TestCompare.
+// KAFKA_LAB_CMD names a program that knows where Apache Kafka's jars lie.
 func TestCompareWithApache(t *testing.T) {
 	lab := os.Getenv("KAFKA_LAB_CMD")
 	if lab == "" {
 		t.Skip("KAFKA_LAB_CMD is not set: no Apache Kafka to compare with")
 	}
-	files, err := filepath.Glob("../testdata/compare/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no comparisons", err)
-	}
-	for _, path := range files {
-		name := strings.TrimSuffix(filepath.Base(path), ".txt")
-		t.Run(name, func(t *testing.T) {
+	originals, beside := startApacheJVM(t, lab), startApacheJVM(t, lab)
+	for _, all := range readTables(t) {
+		t.Run(all.name, func(t *testing.T) {
 			if *record {
-				recordAll(t, lab, path, startApache(t, lab, "compare-record-"+name))
+				recordTable(t, originals, all)
+				return
 			}
-			compareAll(t, path, startApache(t, lab, "compare-"+name))
+			t.Run("apache-on-apache", func(t *testing.T) {
+				t.Parallel()
+				(&side{broker: originals.startBroker(t, all.config), tools: originals}).compare(t, all)
+			})
+			t.Run("kgo-on-apache", func(t *testing.T) {
+				t.Parallel()
+				(&side{kgoTool: true, broker: beside.startBroker(t, all.config), tools: newKgoTools()}).compare(t, all)
+			})
+			t.Run("apache-on-kgo", func(t *testing.T) {
+				t.Parallel()
+				(&side{kgoBroker: true, broker: startKgo(t, all.config), tools: beside}).compare(t, all)
+			})
 		})
 	}
 }
 
-func startApache(t *testing.T, lab, name string) string {
+// recordTable runs all four ways and writes down where they differ. A difference that has no reason yet gets the reason "?".
+func recordTable(t *testing.T, originals *apacheJVM, all *table) {
 	t.Helper()
-	port := freePort(t)
-	name = fmt.Sprintf("%s-%d", name, port)
-	out, err := exec.CommandContext(t.Context(), lab, "start", name, strconv.Itoa(port), "super.users=User:ANONYMOUS",
-		"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "allow.everyone.if.no.acl.found=true").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command(lab, "wipe", name).CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
+	(&side{broker: originals.startBroker(t, all.config), tools: originals}).play(t, all, func(c *comparison, got answer) {
+		if !c.slow {
+			c.want = &got
 		}
 	})
-	return fmt.Sprintf("127.0.0.1:%d", port)
-}
-
-// freePort finds a port that is free together with the one 1000 above it, where the controller listens.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for port := 21710; port < 21800; port++ {
-		if free(port) && free(port+1000) {
-			return port
+	note := func(prefix, why string) func(*comparison, answer) {
+		return func(c *comparison, got answer) {
+			delete(c.differ, prefix)
+			if want := c.expected(prefix[0] == 'k', prefix != "k"); got.String() == want.String() {
+				return
+			}
+			c.differ[prefix] = &got
+			if !slices.ContainsFunc(c.head, func(l string) bool { return strings.HasPrefix(l, "# "+why+": ") }) {
+				c.head = append(c.head, "# "+why+": ?")
+			}
 		}
 	}
-	t.Fatal("no free port")
-	return 0
-}
-
-func free(port int) bool {
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err == nil {
-		l.Close()
-	}
-	return err == nil
-}
-
-func recordAll(t *testing.T, lab, path, bootstrap string) {
-	t.Helper()
-	dir := t.TempDir()
-	all := readComparisons(t, path)
-	for _, c := range all {
-		c.setUp(t, bootstrap)
-		words := c.prepare(t, dir, bootstrap)
-		var out, errOut bytes.Buffer
-		cmd := exec.CommandContext(t.Context(), lab, words...)
-		cmd.Stdout, cmd.Stderr = &out, &errOut
-		err := cmd.Run()
-		var exit *exec.ExitError
-		if err != nil && !errors.As(err, &exit) {
-			t.Fatal(err)
-		}
-		c.want = normalise(out.String(), errOut.String(), bootstrap, dir, cmd.ProcessState.ExitCode(), c.sorted)
-	}
-	writeComparisons(t, path, all)
+	(&side{kgoTool: true, broker: originals.startBroker(t, all.config), tools: newKgoTools()}).play(t, all, note("k", "kgo"))
+	(&side{kgoBroker: true, broker: startKgo(t, all.config), tools: originals}).play(t, all, note("b", "broker"))
+	(&side{kgoTool: true, kgoBroker: true, broker: startKgo(t, all.config), tools: newKgoTools()}).play(t, all, note("kb", "broker"))
+	all.write(t)
 }

@@ -1,0 +1,102 @@
+package commands
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+var (
+	logLine   = regexp.MustCompile(`^\[\d{4}-\d\d-\d\d .*\] (ERROR|WARN|INFO) |^\[main\] |^\[.*\] (ERROR|WARN|INFO) |^WARN `)
+	stackLine = regexp.MustCompile(`^\s+at |^Caused by: |^\s+\.\.\. \d+ more|^\s+Suppressed: |^ \((org|kafka)\.[\w.$]+\)$`)
+	exception = regexp.MustCompile(`^(Exception in thread "\w+" )?((java|org|com|kafka|joptsimple)\.[\w.$]*(Exception|Error))(: |$)`)
+	dataDir   = regexp.MustCompile(`"logDir":"[^"]*"`)
+	dataDirs  = regexp.MustCompile(`"log_dirs":\["/[^\]]*\]`)
+	choices   = regexp.MustCompile(`^(Option .* takes .*options|.*Valid \w+ are): `)
+	masks     = []struct {
+		re   *regexp.Regexp
+		with string
+	}{
+		{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?`), "<TIME>"},
+		{regexp.MustCompile(`\b\d{13}\b`), "<EPOCH_MS>"},
+		{regexp.MustCompile(`(TopicId: |topic ID |topicId=|DirectoryId: |directory_id": ")[A-Za-z0-9_-]{22}`), "$1<ID>"},
+		{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "<UUID>"},
+	}
+)
+
+// normalise drops what the originals repeat on stderr as log lines and stack traces, and masks what differs from run to run.
+func (s *side) normalise(out, errOut, dir string, code int, sorted bool) answer {
+	a := answer{code: code}
+	port, controller := strconv.Itoa(portOf(s.broker.bootstrap)), strconv.Itoa(portOf(s.broker.controller))
+	names := strings.NewReplacer(s.broker.bootstrap, "$B", s.broker.controller, "$C", "localhost:"+port, "$B", " "+controller, " $C_PORT",
+		" "+port, " $PORT", dir, "$DIR", s.broker.data, "$DATA")
+	clean := func(text string, noise bool) []string {
+		text = names.Replace(text)
+		text = dataDir.ReplaceAllString(text, `"logDir":"<LOG_DIR>"`)
+		text = dataDirs.ReplaceAllString(text, `"log_dirs":["<LOG_DIR>"]`)
+		for _, m := range masks {
+			text = m.re.ReplaceAllString(text, m.with)
+		}
+		var lines []string
+		for line := range strings.Lines(text) {
+			line, closed := strings.CutSuffix(line, "\n")
+			if !closed && !noise {
+				line = openLine + line
+			}
+			if strings.HasPrefix(line, "Option ") && strings.Contains(line, " Description ") {
+				return append(lines, "<OPTION_TABLE>")
+			}
+			line = strings.Replace(line, ". Enable debug logging for additional detail.", "", 1)
+			if strings.Contains(line, "following scenarios: ") {
+				line = line[:strings.Index(line, "scenarios: ")]
+			}
+			if i := strings.Index(line, "supports operations ["); i >= 0 {
+				names := strings.Split(strings.Trim(line[i+len("supports operations "):], "[]"), ", ")
+				slices.Sort(names)
+				line = line[:i] + "supports operations [" + strings.Join(names, ", ") + "]"
+			}
+			if choices.MatchString(line) { // listed in the order of a hash set that differs from run to run
+				names := strings.Split(line[strings.Index(line, ": ")+2:], ", ")
+				slices.Sort(names)
+				line = line[:strings.Index(line, ": ")+2] + strings.Join(names, ", ")
+			}
+			if noise {
+				if logLine.MatchString(line) || stackLine.MatchString(line) || strings.HasPrefix(line, "Did you mean --") {
+					continue
+				}
+				if m := exception.FindString(line); m != "" {
+					for ; m != ""; m = exception.FindString(line) {
+						line = line[len(m):]
+					}
+					repeated := slices.ContainsFunc(lines, func(l string) bool { return strings.HasSuffix(l, line) })
+					if line == "" || repeated || len(a.out) > 0 {
+						continue
+					}
+				}
+			}
+			lines = append(lines, strings.TrimRight(line, "\r"))
+		}
+		return lines
+	}
+	a.out = clean(out, false)
+	for i, l := range a.out { // some tools print their stack traces to stdout
+		if exception.MatchString(l) && i > 0 && (i+1 < len(a.out) && stackLine.MatchString(a.out[i+1]) || strings.HasSuffix(a.out[i-1], l[len(exception.FindString(l)):])) {
+			a.out = a.out[:i]
+			break
+		}
+	}
+	a.err = clean(errOut, true)
+	for len(a.err) > 0 && a.err[len(a.err)-1] == "" {
+		a.err = a.err[:len(a.err)-1]
+	}
+	if sorted {
+		for i, l := range a.out { // a list of which only the first line has a blank before its tab
+			if strings.HasPrefix(l, " \t") {
+				a.out[i] = l[1:]
+			}
+		}
+		slices.Sort(a.out)
+	}
+	return a
+}

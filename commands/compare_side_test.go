@@ -1,0 +1,239 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// side is one way to run the table: whose tools, on whose broker.
+type side struct {
+	kgoTool, kgoBroker bool
+	broker             testBroker
+	tools              toolbox
+}
+
+func (s *side) String() string {
+	name := map[bool]string{false: "Apache Kafka", true: "kgo"}
+	return name[s.kgoTool] + "'s tools on " + name[s.kgoBroker]
+}
+
+// testBroker is a broker of one node that a side has for itself.
+type testBroker struct{ bootstrap, controller, data string }
+
+// toolbox runs tools.
+type toolbox interface {
+	run(words []string, stdin string) (out, errOut string, code int)
+	start(t *testing.T, name string, words []string) // in the background
+	end(t *testing.T, name string)
+}
+
+// kgoTools are kgo's, run in this process.
+type kgoTools struct {
+	background map[string]func()
+}
+
+func newKgoTools() *kgoTools { return &kgoTools{background: make(map[string]func())} }
+
+// runKgo runs a command line in this process.
+func runKgo(words []string) (out, errOut string, code int) { return newKgoTools().run(words, "") }
+
+func runTool(ctx context.Context, words []string, stdin string) (out, errOut string, code int) {
+	streams, outBuf, errBuf := TestIO(stdin)
+	f := NewFactory(streams)
+	f.Getenv = func(string) string { return "" }
+	code = Run(ctx, f, append([]string{"kgo"}, words...))
+	return outBuf.String(), errBuf.String(), code
+}
+
+func (*kgoTools) run(words []string, stdin string) (out, errOut string, code int) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return runTool(ctx, words, stdin)
+}
+
+func (k *kgoTools) start(t *testing.T, name string, words []string) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	done.Go(func() { runTool(ctx, words, "") })
+	k.background[name] = func() { cancel(); done.Wait() }
+	t.Cleanup(k.background[name])
+}
+
+func (k *kgoTools) end(t *testing.T, name string) {
+	t.Helper()
+	if k.background[name] == nil {
+		t.Fatalf("nothing runs in the background by the name of %s", name)
+	}
+	k.background[name]()
+}
+
+var nextPort atomic.Int32
+
+// freePort finds a port that is free together with the one 1000 above it, where the controller listens.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for range 500 {
+		port := 27100 + (os.Getpid()*7+int(nextPort.Add(1)))%800
+		if free(port) && free(port+1000) {
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
+}
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err == nil {
+		l.Close()
+	}
+	return err == nil
+}
+
+// brokerFiles writes the server.properties and the formatted log directory of a broker; both brokers get the same.
+func brokerFiles(t *testing.T, config []string) (b testBroker, properties string) {
+	t.Helper()
+	port := freePort(t)
+	dir := t.TempDir()
+	b = testBroker{bootstrap: fmt.Sprintf("127.0.0.1:%d", port), controller: fmt.Sprintf("127.0.0.1:%d", port+1000), data: filepath.Join(dir, "data")}
+	if err := os.Mkdir(b.data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{
+		"process.roles=broker,controller", "node.id=1", "controller.quorum.voters=1@" + b.controller,
+		"listeners=PLAINTEXT://" + b.bootstrap + ",CONTROLLER://" + b.controller, "controller.listener.names=CONTROLLER",
+		"inter.broker.listener.name=PLAINTEXT", "log.dirs=" + filepath.ToSlash(b.data), "offsets.topic.replication.factor=1",
+		"offsets.topic.num.partitions=5", "transaction.state.log.num.partitions=5", "share.coordinator.state.topic.num.partitions=5",
+		"group.initial.rebalance.delay.ms=0", "transaction.state.log.replication.factor=1", "transaction.state.log.min.isr=1",
+		"share.coordinator.state.topic.replication.factor=1", "share.coordinator.state.topic.min.isr=1",
+		"super.users=User:ANONYMOUS", "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+		"allow.everyone.if.no.acl.found=true",
+	}
+	properties = filepath.Join(dir, "server.properties")
+	if err := os.WriteFile(properties, []byte(strings.Join(append(lines, config...), "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return b, properties
+}
+
+// clusterID is the same for all sides, because tools print it.
+const clusterID = "AAAAAAAAAAAAAAAAAAAAAA"
+
+// startKgo starts kgo's broker in this process.
+func startKgo(t *testing.T, config []string) testBroker {
+	t.Helper()
+	b, properties := brokerFiles(t, config)
+	meta := "version=1\ncluster.id=" + clusterID + "\nnode.id=1\ndirectory.id=aaaaaaaaaaaaaaaaaaaaaQ\n"
+	if err := os.WriteFile(filepath.Join(b.data, "meta.properties"), []byte(meta), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	streams, _, log := TestIO("")
+	ctx, stop := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	ended := make(chan int, 1)
+	address := filepath.Join(filepath.Dir(properties), "address")
+	done.Go(func() {
+		ended <- Run(ctx, NewFactory(streams), []string{"kgo", "server", properties, "--log-level", "WARN", "--address-file", address})
+	})
+	t.Cleanup(func() {
+		stop()
+		done.Wait()
+		if t.Failed() && log.Len() > 0 {
+			t.Logf("the broker's log:\n%s", bytes.TrimSpace(log.Bytes()))
+		}
+	})
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(address); err == nil {
+			return b
+		}
+		select {
+		case code := <-ended:
+			t.Fatalf("the broker ended with %d:\n%s", code, log)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the broker did not start")
+		}
+	}
+}
+
+// play runs the table's lines on a side, one after the other, and reports each answer.
+func (s *side) play(t *testing.T, all *table, seen func(*comparison, answer)) {
+	t.Helper()
+	dir := t.TempDir()
+	fill := strings.NewReplacer("$B", s.broker.bootstrap, "$C", s.broker.controller, "$DIR", dir, "$DATA", s.broker.data)
+	running := 0
+	for _, c := range all.lines {
+		stdin := s.prepare(t, c, dir, fill)
+		for _, l := range c.head {
+			running += map[string]int{"& ": 1, "- ": -1}[l[:2]]
+		}
+		if c.slow && !s.kgoTool {
+			continue
+		}
+		words := splitWords(fill.Replace(c.line))
+		answerNow := func() answer {
+			out, errOut, code := s.tools.run(words, stdin)
+			return s.normalise(out, errOut, dir, code, c.sorted)
+		}
+		got, want := answerNow(), c.expected(s.kgoTool, s.kgoBroker)
+		// A broker may learn of a change a moment after the controller has confirmed it, and a group needs a moment to form.
+		readOnly := strings.Contains(c.line, "-list") || strings.Contains(c.line, "-describe") || strings.Contains(c.line, "get-offsets")
+		patience := 2 * time.Second
+		if running > 0 {
+			patience = 15 * time.Second
+		}
+		for deadline := time.Now().Add(patience); readOnly && got.String() != want.String() && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+			got = answerNow()
+		}
+		seen(c, got)
+	}
+}
+
+// prepare does what stands above a command, and returns its stdin.
+func (s *side) prepare(t *testing.T, c *comparison, dir string, fill *strings.Replacer) (stdin string) {
+	t.Helper()
+	files := make(map[string]string)
+	for _, l := range c.head {
+		switch rest := fill.Replace(l[2:]); l[:2] {
+		case "f|":
+			name, text, _ := strings.Cut(rest, "|")
+			files[name] += text + "\n"
+		case "i|":
+			stdin += rest + "\n"
+		case "i>":
+			stdin += rest
+		case "! ":
+			if out, errOut, code := s.tools.run(splitWords(rest), ""); code != 0 {
+				t.Fatalf("%s: exit code %d\n%s%s", l, code, out, errOut)
+			}
+		case "& ":
+			name, line, _ := strings.Cut(rest, " ")
+			s.tools.start(t, name, splitWords(line))
+		case "- ":
+			s.tools.end(t, rest)
+		}
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return stdin
+}
+
+func portOf(address string) int {
+	_, port, _ := net.SplitHostPort(address)
+	n, _ := strconv.Atoi(port)
+	return n
+}
