@@ -46,7 +46,7 @@ func TestCompareWithApache(t *testing.T) {
 // recordTable runs all four ways and writes down where they differ. A difference that has no reason yet gets the reason "?".
 func recordTable(t *testing.T, originals *apacheJVM, all *table) {
 	t.Helper()
-	(&side{broker: originals.startBroker(t, all.config), tools: originals}).play(t, all, func(c *comparison, got answer) {
+	(&side{fresh: true, broker: originals.startBroker(t, all.config), tools: originals}).play(t, all, func(c *comparison, got answer) {
 		if !c.slow {
 			c.want = &got
 		}

@@ -8,31 +8,36 @@ import (
 )
 
 var (
-	logLine   = regexp.MustCompile(`^\[\d{4}-\d\d-\d\d .*\] (ERROR|WARN|INFO) |^\[main\] |^\[.*\] (ERROR|WARN|INFO) |^WARN `)
-	stackLine = regexp.MustCompile(`^\s+at |^Caused by: |^\s+\.\.\. \d+ more|^\s+Suppressed: |^ \((org|kafka)\.[\w.$]+\)$`)
-	exception = regexp.MustCompile(`^(Exception in thread "\w+" )?((java|org|com|kafka|joptsimple)\.[\w.$]*(Exception|Error))(: |$)`)
-	dataDir   = regexp.MustCompile(`"logDir":"[^"]*"`)
-	dataDirs  = regexp.MustCompile(`"log_dirs":\["/[^\]]*\]`)
-	choices   = regexp.MustCompile(`^(Option .* takes .*options|.*Valid \w+ are): `)
-	masks     = []struct {
+	logLine      = regexp.MustCompile(`^\[\d{4}-\d\d-\d\d .*\] (ERROR|WARN|INFO) |^\[main\] |^\[.*\] (ERROR|WARN|INFO) |^WARN `)
+	stackLine    = regexp.MustCompile(`^\s+at |^Caused by: |^\s+\.\.\. \d+ more|^\s+Suppressed: |^ \((org|kafka)\.[\w.$]+\)$`)
+	exception    = regexp.MustCompile(`^(Exception in thread "\w+" )?((java|org|com|kafka|joptsimple)\.[\w.$]*(Exception|Error))(: |$)`)
+	anyNumber    = regexp.MustCompile(`-?\b\d+([.,]\d+)?\b( {2,})?`)
+	dataDir      = regexp.MustCompile(`"logDir":"[^"]*"`)
+	dataDirs     = regexp.MustCompile(`"log_dirs":\["[/$][^\]]*\]`)
+	setOfOptions = regexp.MustCompile(`\[\[[^\[\]]*\](, \[[^\[\]]*\])+\]`)
+	choices      = regexp.MustCompile(`^(Option .* takes .*options|.*Valid \w+ are): `)
+	masks        = []struct {
 		re   *regexp.Regexp
 		with string
 	}{
 		{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?`), "<TIME>"},
 		{regexp.MustCompile(`\b\d{13}\b`), "<EPOCH_MS>"},
-		{regexp.MustCompile(`(TopicId: |topic ID |topicId=|DirectoryId: |directory_id": ")[A-Za-z0-9_-]{22}`), "$1<ID>"},
+		{regexp.MustCompile(`(TopicId: |topic ID |topicId=|DirectoryId: |directory_id": "|directoryId: )[A-Za-z0-9_-]{22}`), "$1<ID>"},
 		{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "<UUID>"},
 	}
 )
 
 // normalise drops what the originals repeat on stderr as log lines and stack traces, and masks what differs from run to run.
-func (s *side) normalise(out, errOut, dir string, code int, sorted bool) answer {
+func (s *side) normalise(c *comparison, out, errOut, dir string, code int) answer {
 	a := answer{code: code}
 	port, controller := strconv.Itoa(portOf(s.broker.bootstrap)), strconv.Itoa(portOf(s.broker.controller))
 	names := strings.NewReplacer(s.broker.bootstrap, "$B", s.broker.controller, "$C", "localhost:"+port, "$B", " "+controller, " $C_PORT",
 		" "+port, " $PORT", dir, "$DIR", s.broker.data, "$DATA")
 	clean := func(text string, noise bool) []string {
 		text = names.Replace(text)
+		if c.says("# numbers") {
+			text = anyNumber.ReplaceAllString(text, "<N>")
+		}
 		text = dataDir.ReplaceAllString(text, `"logDir":"<LOG_DIR>"`)
 		text = dataDirs.ReplaceAllString(text, `"log_dirs":["<LOG_DIR>"]`)
 		for _, m := range masks {
@@ -56,13 +61,24 @@ func (s *side) normalise(out, errOut, dir string, code int, sorted bool) answer 
 				slices.Sort(names)
 				line = line[:i] + "supports operations [" + strings.Join(names, ", ") + "]"
 			}
+			if strings.HasPrefix(line, "SCRAM credential configs for ") {
+				name, list, _ := strings.Cut(line, " are ")
+				entries := strings.Split(list, ", ")
+				slices.Sort(entries)
+				line = name + " are " + strings.Join(entries, ", ")
+			}
+			line = setOfOptions.ReplaceAllStringFunc(line, func(set string) string {
+				names := strings.Split(set[2:len(set)-2], "], [")
+				slices.Sort(names)
+				return "[[" + strings.Join(names, "], [") + "]]"
+			})
 			if choices.MatchString(line) { // listed in the order of a hash set that differs from run to run
 				names := strings.Split(line[strings.Index(line, ": ")+2:], ", ")
 				slices.Sort(names)
 				line = line[:strings.Index(line, ": ")+2] + strings.Join(names, ", ")
 			}
 			if noise {
-				if logLine.MatchString(line) || stackLine.MatchString(line) || strings.HasPrefix(line, "Did you mean --") {
+				if logLine.MatchString(line) || stackLine.MatchString(line) || strings.HasPrefix(line, "Did you mean --") || strings.HasPrefix(line, "The consumer rebalance protocol (KIP-848) is production-ready!") {
 					continue
 				}
 				if m := exception.FindString(line); m != "" {
@@ -90,7 +106,7 @@ func (s *side) normalise(out, errOut, dir string, code int, sorted bool) answer 
 	for len(a.err) > 0 && a.err[len(a.err)-1] == "" {
 		a.err = a.err[:len(a.err)-1]
 	}
-	if sorted {
+	if c.says("# sorted") {
 		for i, l := range a.out { // a list of which only the first line has a blank before its tab
 			if strings.HasPrefix(l, " \t") {
 				a.out[i] = l[1:]

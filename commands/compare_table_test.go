@@ -21,6 +21,7 @@ import (
 //	f|name|text      a line of the file $DIR/name
 //	i|text           a line of stdin; i>text is a last one without its newline
 //	# sorted         the order of stdout's lines means nothing
+//	# numbers        all numbers are masked, because they measure
 //	$ topics --bootstrap-server $B --list
 //	o|text           a line of stdout; o>text is a last one without its newline
 //	e|text           a line of stderr
@@ -44,8 +45,7 @@ type comparison struct {
 	line   string
 	want   *answer
 	differ map[string]*answer // by prefix: k, b, kb
-	sorted bool
-	slow   bool // Apache Kafka's tool is not run again
+	slow   bool               // Apache Kafka's tool is not run again
 }
 
 var (
@@ -80,6 +80,9 @@ func (c *comparison) expected(kgoTool, kgoBroker bool) answer {
 	}
 	return want
 }
+
+// says tells whether a comment stands above the command.
+func (c *comparison) says(comment string) bool { return slices.Contains(c.head, comment) }
 
 // reasons are the ids of the differences that the comparison names.
 func (c *comparison) reasons() []string {
@@ -153,7 +156,7 @@ func readTable(t *testing.T, path string) *table {
 		case strings.HasPrefix(line, "@ "):
 			all.config = append(all.config, line[2:])
 		case strings.HasPrefix(line, "$ "):
-			c = &comparison{head: head, line: line[2:], want: new(answer), differ: make(map[string]*answer), sorted: slices.Contains(head, "# sorted")}
+			c = &comparison{head: head, line: line[2:], want: new(answer), differ: make(map[string]*answer)}
 			c.slow = slices.ContainsFunc(head, func(l string) bool { return strings.HasPrefix(l, "# original-is-slow: ") })
 			all.lines, head = append(all.lines, c), nil
 		case line == "":

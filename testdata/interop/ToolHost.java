@@ -237,8 +237,18 @@ public class ToolHost {
         }
     }
 
+    public static void main(String[] args) {
+        PrintStream realErr = System.err;
+        try {
+            serve();
+        } catch (Throwable e) {
+            e.printStackTrace(realErr);
+            Runtime.getRuntime().halt(1);
+        }
+    }
+
     @SuppressWarnings("removal")
-    public static void main(String[] args) throws Exception {
+    static void serve() throws Exception {
         DataInputStream requests = new DataInputStream(new FileInputStream(FileDescriptor.in));
         DataOutputStream answers = new DataOutputStream(new FileOutputStream(FileDescriptor.out));
         System.setIn(new RunInput());
