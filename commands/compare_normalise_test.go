@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,6 +23,7 @@ var (
 	}{
 		{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?`), "<TIME>"},
 		{regexp.MustCompile(`\b\d{13}\b`), "<EPOCH_MS>"},
+		{regexp.MustCompile(`\bcrc: \d+`), "crc: <CRC>"},
 		{regexp.MustCompile(`(TopicId: |topic ID |topicId=|DirectoryId: |directory_id": "|directoryId: )[A-Za-z0-9_-]{22}`), "$1<ID>"},
 		{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "<UUID>"},
 	}
@@ -35,9 +37,6 @@ func (s *side) normalise(c *comparison, out, errOut, dir string, code int) answe
 		" "+port, " $PORT", dir, "$DIR", s.broker.data, "$DATA")
 	clean := func(text string, noise bool) []string {
 		text = names.Replace(text)
-		if c.says("# numbers") {
-			text = anyNumber.ReplaceAllString(text, "<N>")
-		}
 		text = dataDir.ReplaceAllString(text, `"logDir":"<LOG_DIR>"`)
 		text = dataDirs.ReplaceAllString(text, `"log_dirs":["<LOG_DIR>"]`)
 		for _, m := range masks {
@@ -90,6 +89,22 @@ func (s *side) normalise(c *comparison, out, errOut, dir string, code int) answe
 						continue
 					}
 				}
+			}
+			if strings.HasPrefix(line, `{"timestamp"`) { // the fields' order differs from one virtual machine to the next
+				var event map[string]any
+				if json.Unmarshal([]byte(line), &event) == nil {
+					if sorted, err := json.Marshal(event); err == nil {
+						line = string(sorted)
+					}
+				}
+			}
+			if i := strings.Index(line, "Detected group ids: "); i >= 0 { // a set
+				ids := strings.Split(line[i+len("Detected group ids: "):], ", ")
+				slices.Sort(ids)
+				line = line[:i] + "Detected group ids: " + strings.Join(ids, ", ")
+			}
+			if c.says("# numbers") {
+				line = anyNumber.ReplaceAllString(line, "<N>")
 			}
 			lines = append(lines, strings.TrimRight(line, "\r"))
 		}

@@ -28,20 +28,29 @@ func (f *Factory) openWith(ctx context.Context, p client.Properties, more ...kgo
 	return cl, err
 }
 
-// deprecatedPairs refuses an old option beside its successor, and warns of old ones.
-func deprecatedPairs(f *Factory, set *opt.Set, pairs [][2]string) error {
+// deprecatedPairs refuses an old option beside its successor, and warns of old ones. The tools' warnings begin with different
+// words, and the consumer names the old option first.
+func deprecatedPairs(f *Factory, set *opt.Set, warning string, pairs [][2]string) error {
 	for _, p := range pairs {
 		if set.Has(p[0]) && set.Has(p[1]) {
+			if warning == consumerWarning {
+				return opt.Usagef("Options --%s and --%s cannot be specified together.", p[0], p[1])
+			}
 			return opt.Usagef("Options --%s and --%s cannot be specified together.", p[1], p[0])
 		}
 	}
 	for _, p := range pairs {
 		if set.Has(p[0]) {
-			fmt.Fprintf(f.IO.Out, "Warning: --%s is deprecated and will be removed in a future version. Use --%s instead.\n", p[0], p[1])
+			fmt.Fprintf(f.IO.Out, "%s --%s is deprecated and will be removed in a future version. Use --%s instead.\n", warning, p[0], p[1])
 		}
 	}
 	return nil
 }
+
+const (
+	producerWarning = "Warning:"
+	consumerWarning = "Option"
+)
 
 // settingsOf collects key=value options over a properties file.
 func settingsOf(_ *Factory, set *opt.Set, file string, options ...string) (map[string]string, error) {

@@ -70,7 +70,7 @@ func newConsoleConsumerCmd(f *Factory, runF func(*consoleConsumerOptions) error)
 }
 
 func (o *consoleConsumerOptions) parse(f *Factory, set *opt.Set) error {
-	if err := deprecatedPairs(f, set, [][2]string{{"property", "formatter-property"}, {"consumer-property", "command-property"}, {"consumer.config", "command-config"}}); err != nil {
+	if err := deprecatedPairs(f, set, consumerWarning, [][2]string{{"property", "formatter-property"}, {"consumer-property", "command-property"}, {"consumer.config", "command-config"}}); err != nil {
 		return err
 	}
 	if count(set, "topic", "include") != 1 {
@@ -168,7 +168,7 @@ func (o *consoleConsumerOptions) parseProperties(f *Factory, set *opt.Set) error
 	}
 	if group := set.String("group"); group != "" {
 		if other := o.Props["group.id"]; other != "" && other != group {
-			return opt.Usagef("The group ids provided in different places (directly using '--group', via '--command-property', or via '--command-config') do not match. Detected group ids: '%s', '%s'", group, other)
+			return opt.Usagef("The group ids provided in different places (directly using '--group', via '--consumer-property', or via '--consumer.config') do not match. Detected group ids: '%s', '%s'", group, other)
 		}
 		o.Props["group.id"] = group
 	}
@@ -275,6 +275,9 @@ func (c *consoleConsumer) consume(ctx context.Context) error {
 			return errTimedOut
 		}
 		for _, e := range fetches.Errors() {
+			if errors.Is(e.Err, kerr.InvalidTopicException) {
+				return &pollError{fmt.Errorf("Invalid topics: [%s]", e.Topic)}
+			}
 			if !errors.Is(e.Err, kerr.UnknownTopicOrPartition) {
 				return &pollError{c.client.Cause(e.Err)}
 			}

@@ -65,28 +65,34 @@ func newConsoleProducerCmd(f *Factory, runF func(*consoleProducerOptions) error)
 }
 
 // producerSettings are the options that are a producer's setting by another name.
-var producerSettings = []struct{ option, key string }{
-	{"timeout", "linger.ms"},
-	{"request-required-acks", "acks"},
-	{"request-timeout-ms", "request.timeout.ms"},
-	{"message-send-max-retries", "retries"},
-	{"retry-backoff-ms", "retry.backoff.ms"},
-	{"socket-buffer-size", "send.buffer.bytes"},
-	{"max-memory-bytes", "buffer.memory"},
-	{"batch-size", "batch.size"},
-	{"max-partition-memory-bytes", "batch.size"},
-	{"metadata-expiry-ms", "metadata.max.age.ms"},
-	{"max-block-ms", "max.block.ms"},
+var producerSettings = []struct {
+	option, key string
+	number      bool
+}{
+	{"timeout", "linger.ms", true},
+	{"request-required-acks", "acks", false},
+	{"request-timeout-ms", "request.timeout.ms", true},
+	{"message-send-max-retries", "retries", true},
+	{"retry-backoff-ms", "retry.backoff.ms", true},
+	{"socket-buffer-size", "send.buffer.bytes", true},
+	{"max-memory-bytes", "buffer.memory", true},
+	{"batch-size", "batch.size", true},
+	{"max-partition-memory-bytes", "batch.size", true},
+	{"metadata-expiry-ms", "metadata.max.age.ms", true},
+	{"max-block-ms", "max.block.ms", true},
 }
 
 func (o *consoleProducerOptions) parse(f *Factory, set *opt.Set) error {
 	if err := required(set, "topic"); err != nil {
 		return err
 	}
-	if err := deprecatedPairs(f, set, [][2]string{{"property", "reader-property"}, {"producer-property", "command-property"}, {"producer.config", "command-config"}}); err != nil {
+	if err := deprecatedPairs(f, set, producerWarning, [][2]string{{"property", "reader-property"}, {"producer-property", "command-property"}, {"producer.config", "command-config"}}); err != nil {
 		return err
 	}
-	var err error
+	err := checkServers(set)
+	if err != nil {
+		return err
+	}
 	if o.Topic, err = set.Value("topic"); err != nil {
 		return err
 	}
@@ -106,7 +112,15 @@ func (o *consoleProducerOptions) parse(f *Factory, set *opt.Set) error {
 	}); err != nil {
 		return err
 	}
+	if set.Has("max-partition-memory-bytes") {
+		fmt.Fprintln(f.IO.Out, "Warning: --max-partition-memory-bytes is deprecated and will be removed in Apache Kafka 5.0. Use --batch-size instead.")
+	}
 	for _, s := range producerSettings {
+		if s.number {
+			if _, _, err := set.Long(s.option); err != nil {
+				return err
+			}
+		}
 		if _, has := o.Props[s.key]; set.HasArg(s.option) || !has && set.String(s.option) != "" {
 			o.Props[s.key] = set.String(s.option)
 		}
@@ -240,6 +254,9 @@ func (o *consoleProducerOptions) awaitTopic(ctx context.Context, cl *client.Clie
 				o.Props["client.id"], o.Topic, kerr.TypedErrorForCode(topics[0].ErrorCode).Message), "org.apache.kafka.clients.NetworkClient")
 		}
 		if !kerr.IsRetriable(problem) || time.Now().After(deadline) {
+			if errors.Is(problem, kerr.InvalidTopicException) {
+				return fmt.Errorf("Invalid topics: [%s]", o.Topic)
+			}
 			return fmt.Errorf("topic %s: %w", o.Topic, problem)
 		}
 		select {

@@ -70,7 +70,7 @@ func (o *consumerPerfOptions) parse(f *Factory, set *opt.Set) error {
 	if set.Has("messages") {
 		fmt.Fprintln(f.IO.Out, "Warning: --messages is deprecated. Use --num-records instead.")
 	}
-	if err := deprecatedPairs(f, set, [][2]string{{"consumer.config", "command-config"}}); err != nil {
+	if err := deprecatedPairs(f, set, producerWarning, [][2]string{{"consumer.config", "command-config"}}); err != nil {
 		return err
 	}
 	var err error

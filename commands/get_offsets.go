@@ -64,11 +64,19 @@ const getOffsetsLong = `Prints a line TOPIC:PARTITION:OFFSET for each partition 
 record with the highest timestamp), earliest-local (-4), latest-tiered (-5), earliest-pending-upload (-6), or
 milliseconds since 1970: the first record that is not older. Partitions without such a record have no line.`
 
-func (o *getOffsetsOptions) parse(set *opt.Set) error {
+// checkServers refuses a --bootstrap-server without a port in the words of the tools that look at it before anything else.
+func checkServers(set *opt.Set) error {
 	for server := range strings.SplitSeq(set.String("bootstrap-server"), ",") {
 		if _, port, err := net.SplitHostPort(strings.TrimSpace(server)); set.Has("bootstrap-server") && (err != nil || port == "") {
 			return opt.Usagef("Please provide valid host:port like host1:9091,host2:9092\n")
 		}
+	}
+	return nil
+}
+
+func (o *getOffsetsOptions) parse(set *opt.Set) error {
+	if err := checkServers(set); err != nil {
+		return err
 	}
 	if set.Has("topic-partitions") && count(set, "topic", "partitions") > 0 {
 		return errors.New("--topic-partitions cannot be used with --topic or --partitions")

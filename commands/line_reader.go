@@ -146,7 +146,7 @@ func (l *lineReader) parse(r *kgo.Record, line []byte) error {
 	var err error
 	if p.parseHeaders {
 		var headers []byte
-		if headers, rest, err = l.cut(rest, p.headersDelimiter, "headers delimiter"); err != nil {
+		if headers, rest, err = l.cut(line, rest, p.headersDelimiter, "headers delimiter"); err != nil {
 			return err
 		}
 		if headers != nil && !p.isNull(headers) {
@@ -157,7 +157,7 @@ func (l *lineReader) parse(r *kgo.Record, line []byte) error {
 	}
 	if p.parseKey {
 		var key []byte
-		if key, rest, err = l.cut(rest, p.keySeparator, "key separator"); err != nil {
+		if key, rest, err = l.cut(line, rest, p.keySeparator, "key separator"); err != nil {
 			return err
 		}
 		if key != nil && !p.isNull(key) {
@@ -175,7 +175,7 @@ func (p *lineProperties) isNull(field []byte) bool {
 }
 
 // cut splits at the first separator. Without one it is an error, or, with ignore.error, there is no such field (nil).
-func (l *lineReader) cut(s, separator []byte, name string) (field, rest []byte, err error) {
+func (l *lineReader) cut(line, s, separator []byte, name string) (field, rest []byte, err error) {
 	at := bytes.Index(s, separator)
 	if at >= 0 {
 		return s[:at:at], s[at+len(separator):], nil
@@ -183,7 +183,7 @@ func (l *lineReader) cut(s, separator []byte, name string) (field, rest []byte, 
 	if l.prop.ignoreError {
 		return nil, s, nil
 	}
-	return nil, nil, fmt.Errorf("No %s found on line number %d: '%s'", name, l.lines, s)
+	return nil, nil, fmt.Errorf("No %s found on line number %d: '%s'", name, l.lines, line)
 }
 
 func (l *lineReader) headers(field []byte) ([]kgo.RecordHeader, error) {

@@ -29,6 +29,7 @@ func DescribeClientQuotas(image *metadata.Image, req *kmsg.DescribeClientQuotasR
 	}
 	resp := responseTo[*kmsg.DescribeClientQuotasResponse](req)
 	resp.ErrorMessage = new("") // as Apache Kafka has it: empty, not null
+	resp.Entries = []kmsg.DescribeClientQuotasResponseEntry{} // null is for errors: Apache Kafka's tools fail on it
 	for q := range image.ClientQuotas() {
 		if !quotaMatches(q, exact, specified, req.Strict) {
 			continue

@@ -61,8 +61,11 @@ func ProducerOptions(p Properties) ([]kgo.Opt, error) {
 	const maxInt = 1<<31 - 1
 	var opts []kgo.Opt
 	acks := strings.ToLower(p["acks"])
+	if _, set := p["acks"]; !set {
+		acks = "all"
+	}
 	switch acks {
-	case "", "all", "-1":
+	case "all", "-1":
 		opts = append(opts, kgo.RequiredAcks(kgo.AllISRAcks()))
 	case "1":
 		opts = append(opts, kgo.RequiredAcks(kgo.LeaderAck()))
@@ -104,6 +107,7 @@ func ProducerOptions(p Properties) ([]kgo.Opt, error) {
 	}{
 		{"linger.ms", 0, func(n int64) kgo.Opt { return kgo.ProducerLinger(time.Duration(n) * time.Millisecond) }},
 		{"retries", 0, func(n int64) kgo.Opt { return kgo.RecordRetries(int(n)) }},
+		{"batch.size", 0, nil}, {"send.buffer.bytes", -1, nil}, {"receive.buffer.bytes", -1, nil}, // only checked
 		{"delivery.timeout.ms", 0, func(n int64) kgo.Opt {
 			return kgo.RecordDeliveryTimeout(time.Duration(max(n, 1000)) * time.Millisecond)
 		}},
@@ -118,7 +122,7 @@ func ProducerOptions(p Properties) ([]kgo.Opt, error) {
 		if err != nil {
 			return nil, err
 		}
-		if set {
+		if set && key.apply != nil {
 			opts = append(opts, key.apply(n))
 		}
 	}
