@@ -122,7 +122,8 @@ func brokerFiles(t *testing.T, config []string) (b testBroker, properties string
 		"allow.everyone.if.no.acl.found=true",
 	}
 	properties = filepath.Join(dir, "server.properties")
-	if err := os.WriteFile(properties, []byte(strings.Join(append(lines, config...), "\n")+"\n"), 0o600); err != nil {
+	text := strings.NewReplacer("$B", b.bootstrap, "$C", b.controller).Replace(strings.Join(append(lines, config...), "\n") + "\n")
+	if err := os.WriteFile(properties, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return b, properties

@@ -114,7 +114,9 @@ func (a answer) lines(prefix string) []string {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(x, y string) int { return -strings.Compare(x[len(prefix):len(prefix)+1], y[len(prefix):len(prefix)+1]) })
+	slices.SortStableFunc(all, func(x, y string) int {
+		return -strings.Compare(x[len(prefix):len(prefix)+1], y[len(prefix):len(prefix)+1])
+	})
 	return append(all, fmt.Sprintf("%s= %d", prefix, a.code))
 }
 

@@ -28,7 +28,7 @@ func DescribeClientQuotas(image *metadata.Image, req *kmsg.DescribeClientQuotasR
 		return nil, err
 	}
 	resp := responseTo[*kmsg.DescribeClientQuotasResponse](req)
-	resp.ErrorMessage = new("") // as Apache Kafka has it: empty, not null
+	resp.ErrorMessage = new("")                               // as Apache Kafka has it: empty, not null
 	resp.Entries = []kmsg.DescribeClientQuotasResponseEntry{} // null is for errors: Apache Kafka's tools fail on it
 	for q := range image.ClientQuotas() {
 		if !quotaMatches(q, exact, specified, req.Strict) {
