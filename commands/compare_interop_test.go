@@ -4,6 +4,7 @@ package commands
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -24,6 +25,9 @@ func TestCompareWithApache(t *testing.T) {
 	for _, all := range readTables(t) {
 		t.Run(all.name, func(t *testing.T) {
 			if *record {
+				if all.lacks != "" {
+					t.Skip("kgo's broker has no " + all.lacks + ": record this one by hand")
+				}
 				recordTable(t, originals, all)
 				return
 			}
@@ -37,6 +41,7 @@ func TestCompareWithApache(t *testing.T) {
 			})
 			t.Run("apache-on-kgo", func(t *testing.T) {
 				t.Parallel()
+				all.skipWhereLacking(t)
 				(&side{kgoBroker: true, broker: startKgo(t, all.config), tools: beside}).compare(t, all)
 			})
 		})
@@ -57,14 +62,25 @@ func recordTable(t *testing.T, originals *apacheJVM, all *table) {
 			if want := c.expected(prefix[0] == 'k', prefix != "k"); got.String() == want.String() {
 				return
 			}
+			if same := *c.want; prefix == "k" {
+				if same.code = got.code; same.String() == got.String() {
+					c.head = append(c.head, fmt.Sprintf("# kgo-exit %d: exit-code", got.code))
+					return
+				}
+			}
 			c.differ[prefix] = &got
 			if !slices.ContainsFunc(c.head, func(l string) bool { return strings.HasPrefix(l, "# "+why+": ") }) {
 				c.head = append(c.head, "# "+why+": ?")
 			}
 		}
 	}
-	(&side{kgoTool: true, broker: originals.startBroker(t, all.config), tools: newKgoTools()}).play(t, all, note("k", "kgo"))
-	(&side{kgoBroker: true, broker: startKgo(t, all.config), tools: originals}).play(t, all, note("b", "broker"))
-	(&side{kgoTool: true, kgoBroker: true, broker: startKgo(t, all.config), tools: newKgoTools()}).play(t, all, note("kb", "broker"))
+	(&side{hasty: true, kgoTool: true, broker: originals.startBroker(t, all.config), tools: newKgoTools()}).play(t, all, note("k", "kgo"))
+	(&side{hasty: true, kgoBroker: true, broker: startKgo(t, all.config), tools: originals}).play(t, all, note("b", "broker"))
+	(&side{hasty: true, kgoTool: true, kgoBroker: true, broker: startKgo(t, all.config), tools: newKgoTools()}).play(t, all, note("kb", "broker"))
+	for _, c := range all.lines { // reasons that nobody has given yet, for differences that are gone
+		c.head = slices.DeleteFunc(c.head, func(l string) bool {
+			return l == "# kgo: ?" && c.differ["k"] == nil || l == "# broker: ?" && c.differ["b"] == nil && c.differ["kb"] == nil
+		})
+	}
 	all.write(t)
 }

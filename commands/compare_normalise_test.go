@@ -12,6 +12,7 @@ var (
 	logLine      = regexp.MustCompile(`^\[\d{4}-\d\d-\d\d .*\] (ERROR|WARN|INFO) |^\[main\] |^\[.*\] (ERROR|WARN|INFO) |^WARN `)
 	stackLine    = regexp.MustCompile(`^\s+at |^Caused by: |^\s+\.\.\. \d+ more|^\s+Suppressed: |^ \((org|kafka)\.[\w.$]+\)$`)
 	exception    = regexp.MustCompile(`^(Exception in thread "\w+" )?((java|org|com|kafka|joptsimple)\.[\w.$]*(Exception|Error))(: |$)`)
+	eventLine    = regexp.MustCompile(`(?m)^\{"timestamp".*\}$`)
 	anyNumber    = regexp.MustCompile(`-?\b\d+([.,]\d+)?\b( {2,})?`)
 	dataDir      = regexp.MustCompile(`"logDir":"[^"]*"`)
 	dataDirs     = regexp.MustCompile(`"log_dirs":\["[/$][^\]]*\]`)
@@ -21,13 +22,32 @@ var (
 		re   *regexp.Regexp
 		with string
 	}{
+		{regexp.MustCompile(`[A-Za-z0-9_-]{22} /127\.0\.0\.1 `), "<MEMBER> /127.0.0.1 "},
+		{regexp.MustCompile(`\b[\w-]+-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12} /127\.0\.0\.1 `), "<MEMBER> /127.0.0.1 "},
+		{regexp.MustCompile(`CONSUMER-ID +`), "CONSUMER-ID "},
 		{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?`), "<TIME>"},
-		{regexp.MustCompile(`\b\d{13}\b`), "<EPOCH_MS>"},
+		{regexp.MustCompile(`(^|[^.\d])\d{13}\b`), "$1<EPOCH_MS>"},
 		{regexp.MustCompile(`\bcrc: \d+`), "crc: <CRC>"},
 		{regexp.MustCompile(`(TopicId: |topic ID |topicId=|DirectoryId: |directory_id": "|directoryId: )[A-Za-z0-9_-]{22}`), "$1<ID>"},
 		{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "<UUID>"},
 	}
 )
+
+// sortFields sorts the fields of a JSON object, whose order differs from one virtual machine to the next.
+func sortFields(line string) string {
+	var fields map[string]any
+	if err := json.Unmarshal([]byte(line), &fields); err != nil {
+		return line
+	}
+	if timestamp, ok := fields["timestamp"].(float64); ok {
+		fields["timestamp"] = int64(timestamp)
+	}
+	sorted, err := json.Marshal(fields)
+	if err != nil {
+		return line
+	}
+	return string(sorted)
+}
 
 // normalise drops what the originals repeat on stderr as log lines and stack traces, and masks what differs from run to run.
 func (s *side) normalise(c *comparison, out, errOut, dir string, code int) answer {
@@ -36,7 +56,7 @@ func (s *side) normalise(c *comparison, out, errOut, dir string, code int) answe
 	names := strings.NewReplacer(s.broker.bootstrap, "$B", s.broker.controller, "$C", "localhost:"+port, "$B", " "+controller, " $C_PORT",
 		" "+port, " $PORT", dir, "$DIR", s.broker.data, "$DATA")
 	clean := func(text string, noise bool) []string {
-		text = names.Replace(text)
+		text = eventLine.ReplaceAllStringFunc(names.Replace(text), sortFields)
 		text = dataDir.ReplaceAllString(text, `"logDir":"<LOG_DIR>"`)
 		text = dataDirs.ReplaceAllString(text, `"log_dirs":["<LOG_DIR>"]`)
 		for _, m := range masks {
@@ -87,14 +107,6 @@ func (s *side) normalise(c *comparison, out, errOut, dir string, code int) answe
 					repeated := slices.ContainsFunc(lines, func(l string) bool { return strings.HasSuffix(l, line) })
 					if line == "" || repeated || len(a.out) > 0 {
 						continue
-					}
-				}
-			}
-			if strings.HasPrefix(line, `{"timestamp"`) { // the fields' order differs from one virtual machine to the next
-				var event map[string]any
-				if json.Unmarshal([]byte(line), &event) == nil {
-					if sorted, err := json.Marshal(event); err == nil {
-						line = string(sorted)
 					}
 				}
 			}

@@ -21,6 +21,7 @@ type side struct {
 	kgoTool, kgoBroker bool
 	broker             testBroker
 	tools              toolbox
+	hasty              bool // differences are expected: nothing waits long for them to go away
 	fresh              bool // the answers are recorded: nobody knows what they should be
 }
 
@@ -200,8 +201,8 @@ func (s *side) play(t *testing.T, all *table, seen func(*comparison, answer)) {
 		// A broker may learn of a change a moment after the controller has confirmed it, and a group needs a moment to form.
 		readOnly := readingLine.MatchString(c.line)
 		patience := 2 * time.Second
-		if running > 0 {
-			patience = 15 * time.Second
+		if running > 0 && !s.hasty {
+			patience = 30 * time.Second
 		}
 		for same := 0; s.fresh && running > 0 && readOnly && same < 4; time.Sleep(300 * time.Millisecond) {
 			again := answerNow()

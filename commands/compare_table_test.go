@@ -16,6 +16,7 @@ import (
 // normalised:
 //
 //	@ key=value      a line of the broker's server.properties, at the head of a file
+//	# kgo's broker lacks: FEATURE    none of the file's lines can be run there, at the head of a file
 //	! COMMAND        runs the same side's tool before the command, to prepare something
 //	& NAME COMMAND   starts a tool in the background before the command; "- NAME" ends it again
 //	f|name|text      a line of the file $DIR/name
@@ -127,7 +128,18 @@ const openLine = "\x00"
 type table struct {
 	name, path string
 	config     []string // lines for the brokers' server.properties
+	lacks      string   // what kgo's broker would need for these lines and has not yet
 	lines      []*comparison
+}
+
+const lacksLine = "# kgo's broker lacks: "
+
+// skipWhereLacking skips a table on kgo's broker.
+func (all *table) skipWhereLacking(t *testing.T) {
+	t.Helper()
+	if all.lacks != "" {
+		t.Skip("kgo's broker has no " + all.lacks + " yet")
+	}
 }
 
 func readTables(t *testing.T) []*table {
@@ -157,6 +169,8 @@ func readTable(t *testing.T, path string) *table {
 		switch m := answerLine.FindStringSubmatch(line); {
 		case strings.HasPrefix(line, "@ "):
 			all.config = append(all.config, line[2:])
+		case strings.HasPrefix(line, lacksLine):
+			all.lacks = line[len(lacksLine):]
 		case strings.HasPrefix(line, "$ "):
 			c = &comparison{head: head, line: line[2:], want: new(answer), differ: make(map[string]*answer)}
 			c.slow = slices.ContainsFunc(head, func(l string) bool { return strings.HasPrefix(l, "# original-is-slow: ") })
@@ -202,8 +216,11 @@ func (all *table) write(t *testing.T) {
 	for _, l := range all.config {
 		fmt.Fprintln(&b, "@ "+l)
 	}
+	if all.lacks != "" {
+		fmt.Fprintln(&b, lacksLine+all.lacks)
+	}
 	for i, c := range all.lines {
-		if i > 0 || len(all.config) > 0 {
+		if i > 0 || b.Len() > 0 {
 			b.WriteByte('\n')
 		}
 		for _, l := range c.head {

@@ -8,6 +8,7 @@ func TestCompare(t *testing.T) {
 	for _, all := range readTables(t) {
 		t.Run(all.name, func(t *testing.T) {
 			t.Parallel()
+			all.skipWhereLacking(t)
 			s := &side{kgoTool: true, kgoBroker: true, broker: startKgo(t, all.config), tools: newKgoTools()}
 			s.compare(t, all)
 		})

@@ -20,7 +20,7 @@ type dumpLogOptions struct {
 }
 
 func newDumpLogCmd(f *Factory, runF func(*dumpLogOptions) error) *cobra.Command {
-	t := &tool{spec: dumpLogSpec, short: "Print the contents of log segments, indexes and snapshots", long: dumpLogLong, example: dumpLogExample, unlimited: true}
+	t := &tool{spec: dumpLogSpec, short: "Print the contents of log segments, indexes and snapshots", long: dumpLogLong, example: dumpLogExample, unlimited: true, plainErrors: true}
 	return f.tableTool(t, func(_ context.Context, set *opt.Set) error {
 		o := &dumpLogOptions{IO: f.IO, DumpOptions: check.DefaultDumpOptions()}
 		if err := o.parse(set); err != nil {
@@ -46,6 +46,9 @@ var dumpLogDecoders = []struct {
 }
 
 func (o *dumpLogOptions) parse(set *opt.Set) error {
+	if err := required(set, "files"); err != nil {
+		return err
+	}
 	files, err := set.Value("files")
 	if err != nil {
 		return err

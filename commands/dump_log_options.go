@@ -8,7 +8,7 @@ var dumpLogSpec = &opt.Spec{
 	Options: []opt.Option{
 		{Name: "cluster-metadata-decoder", Desc: "If set, log data will be parsed as cluster metadata records."},
 		{Name: "deep-iteration", Desc: "If set, uses deep instead of shallow iteration. Automatically set if print-data-log is enabled."},
-		{Name: "files", Arg: opt.Required, Type: "String", Meta: "file1, file2, ...", Desc: "REQUIRED: The comma separated list of data and index log files to be dumped.", Must: true, Complete: "file"},
+		{Name: "files", Arg: opt.Required, Type: "String", Meta: "file1, file2, ...", Desc: "REQUIRED: The comma separated list of data and index log files to be dumped.", Complete: "file"},
 		{Name: "help", Desc: "Print usage information."},
 		{Name: "index-sanity-check", Desc: "If set, just checks the index sanity without printing its content. This is the same check that is executed on broker startup to determine if an index needs rebuilding or not."},
 		{Name: "key-decoder-class", Arg: opt.Optional, Type: "String", Default: "org.apache.kafka.tools.api.StringDecoder", Desc: "If set, used to deserialize the keys. This class should implement org.apache.kafka.tools.api.Decoder trait. Custom jar should be available in kafka/libs directory."},

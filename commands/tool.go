@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -155,6 +156,9 @@ func (f *Factory) usageTool(t *tool, run func(ctx context.Context, set *opt.Set)
 func (f *Factory) argsHelp(path []*opt.Spec) error {
 	if err := opt.WriteHelp(f.IO.Out, path); err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(path[0].Options, func(o opt.Option) bool { return o.Extra }) {
+		return nil
 	}
 	fmt.Fprintln(f.IO.Out)
 	return opt.WriteExtras(f.IO.Out, path[0])

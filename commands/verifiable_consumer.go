@@ -77,7 +77,7 @@ func (o *verifiableConsumerOptions) parse(f *Factory, set *opt.Set) error {
 		own["session.timeout.ms"] = first(set.String("session-timeout"), "30000")
 		own["partition.assignment.strategy"] = set.String("assignment-strategy")
 	case "consumer":
-		o.NextGen = true
+		o.NextGen, own["group.protocol"] = true, "consumer"
 		if set.Has("group-remote-assignor") {
 			own["group.remote.assignor"] = set.String("group-remote-assignor")
 		}
@@ -117,9 +117,6 @@ func verifiableConsumerRun(ctx context.Context, o *verifiableConsumerOptions) er
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, p map[string][]int32) { c.partitions("partitions_revoked", p) }))
 	if o.AutoCommit {
 		opts = append(opts, kgo.AutoCommitMarks())
-	}
-	if o.NextGen {
-		opts = append(opts, kgo.ServerSideBalancer())
 	}
 	// An interrupt ends the polling, not the client: it still commits and leaves the group.
 	if c.client, err = o.Open(context.WithoutCancel(ctx), o.Props, opts...); err != nil {

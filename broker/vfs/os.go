@@ -21,7 +21,7 @@ func (osFS) OpenReadWrite(name string) (File, error) {
 }
 func (osFS) Rename(oldName, newName string) error { return rename(oldName, newName) }
 func (osFS) Remove(name string) error             { return os.Remove(name) }
-func (osFS) RemoveAll(name string) error          { return os.RemoveAll(name) }
+func (osFS) RemoveAll(name string) error          { return removeAll(name) }
 func (osFS) MkdirAll(dir string) error            { return os.MkdirAll(dir, 0o755) }
 func (osFS) SyncDir(dir string) error             { return syncDir(dir) }
 

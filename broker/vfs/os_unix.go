@@ -73,3 +73,5 @@ func lockFile(name, content string) (io.Closer, error) {
 
 // Close releases the lock. The file stays: removing it would race with another process that has it open and waits to lock it.
 func (l *fileLock) Close() error { return l.f.Close() }
+
+func removeAll(name string) error { return os.RemoveAll(name) }

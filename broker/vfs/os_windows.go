@@ -3,7 +3,10 @@ package vfs
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/windows"
@@ -48,6 +51,28 @@ func rename(oldName, newName string) error {
 		time.Sleep(25 * time.Millisecond)
 	}
 	return err
+}
+
+// removeAll falls back to plain deletes, one by one: os.RemoveAll asks for POSIX semantics, which some file systems do not know.
+func removeAll(name string) error {
+	first := os.RemoveAll(name)
+	if first == nil {
+		return nil
+	}
+	var paths []string
+	err := filepath.WalkDir(name, func(path string, _ fs.DirEntry, err error) error {
+		paths = append(paths, path)
+		return err
+	})
+	if err != nil {
+		return first
+	}
+	for _, path := range slices.Backward(paths) { // what a directory holds comes after it
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 func syncDir(string) error { return nil }

@@ -211,7 +211,17 @@ func ConsumerOptions(p Properties) ([]kgo.Opt, error) {
 	if p["enable.auto.commit"] == "false" {
 		opts = append(opts, kgo.DisableAutoCommit())
 	}
-	return append(opts, kgo.Balancers(p.balancers()...)), nil
+	switch v := strings.ToLower(p["group.protocol"]); v {
+	case "", "classic":
+		return append(opts, kgo.Balancers(p.balancers()...)), nil
+	case "consumer": // KIP-848: the group's coordinator assigns, by the assignor that franz-go derives from the balancer
+		opts = append(opts, kgo.ServerSideBalancer())
+		if p["group.remote.assignor"] == "range" {
+			return append(opts, kgo.Balancers(kgo.RangeBalancer())), nil
+		}
+		return append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer())), nil
+	}
+	return nil, &ConfigError{Key: "group.protocol", Value: p["group.protocol"], Text: "String must be one of (case insensitive): CONSUMER, CLASSIC"}
 }
 
 // balancers follows partition.assignment.strategy; the Java consumer's default is range, with cooperative-sticky to move to.
