@@ -22,8 +22,7 @@ var (
 		re   *regexp.Regexp
 		with string
 	}{
-		{regexp.MustCompile(`[A-Za-z0-9_-]{22} /127\.0\.0\.1 `), "<MEMBER> /127.0.0.1 "},
-		{regexp.MustCompile(`\b[\w-]+-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12} /127\.0\.0\.1 `), "<MEMBER> /127.0.0.1 "},
+		{regexp.MustCompile(`[\w=-]{20,} /127\.0\.0\.1 `), "<MEMBER> /127.0.0.1 "},
 		{regexp.MustCompile(`CONSUMER-ID +`), "CONSUMER-ID "},
 		{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?`), "<TIME>"},
 		{regexp.MustCompile(`(^|[^.\d])\d{13}\b`), "$1<EPOCH_MS>"},
