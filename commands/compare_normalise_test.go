@@ -22,15 +22,24 @@ var (
 		re   *regexp.Regexp
 		with string
 	}{
-		{regexp.MustCompile(`[\w=-]{20,} /127\.0\.0\.1 `), "<MEMBER> /127.0.0.1 "},
+		{regexp.MustCompile(`[\w=-]*([\w=-]{20}|<MEMBER>) /127\.0\.0\.1 `), "<MEMBER> /127.0.0.1 "},
 		{regexp.MustCompile(`CONSUMER-ID +`), "CONSUMER-ID "},
 		{regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?`), "<TIME>"},
 		{regexp.MustCompile(`(^|[^.\d])\d{13}\b`), "$1<EPOCH_MS>"},
 		{regexp.MustCompile(`\bcrc: \d+`), "crc: <CRC>"},
-		{regexp.MustCompile(`(TopicId: |topic ID |topicId=|DirectoryId: |directory_id": "|directoryId: )[A-Za-z0-9_-]{22}`), "$1<ID>"},
+		{regexp.MustCompile(`(TopicId: |topic ID |topicId=|"topicId":"|DirectoryId: |directory_id": "|directoryId: |directory\.id=)[A-Za-z0-9_-]{22}`), "$1<ID>"},
 		{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "<UUID>"},
+		{regexp.MustCompile(`\b(salt|storedKey|serverKey)=\[-?\d+(, -?\d+)*\]`), "$1=<BYTES>"},
 	}
 )
+
+// mask replaces what differs from run to run.
+func mask(text string) string {
+	for _, m := range masks {
+		text = m.re.ReplaceAllString(text, m.with)
+	}
+	return text
+}
 
 // sortFields sorts the fields of a JSON object, whose order differs from one virtual machine to the next.
 func sortFields(line string) string {
@@ -58,9 +67,7 @@ func (s *side) normalise(c *comparison, out, errOut, dir string, code int) answe
 		text = eventLine.ReplaceAllStringFunc(names.Replace(text), sortFields)
 		text = dataDir.ReplaceAllString(text, `"logDir":"<LOG_DIR>"`)
 		text = dataDirs.ReplaceAllString(text, `"log_dirs":["<LOG_DIR>"]`)
-		for _, m := range masks {
-			text = m.re.ReplaceAllString(text, m.with)
-		}
+		text = mask(text)
 		var lines []string
 		for line := range strings.Lines(text) {
 			line, closed := strings.CutSuffix(line, "\n")

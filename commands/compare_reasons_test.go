@@ -24,7 +24,7 @@ func readDifferences(t *testing.T) []difference {
 		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "| id |") || strings.HasPrefix(line, "| ---") {
 			continue
 		}
-		cells := strings.Split(strings.Trim(strings.ReplaceAll(line, `\|`, ""), "|"), " | ")
+		cells := strings.Split(strings.Trim(strings.ReplaceAll(line, `\|`, ""), "|"), "|")
 		first, last := strings.TrimSpace(cells[0]), strings.TrimSpace(cells[len(cells)-1])
 		if len(cells) != 6 || !regexp.MustCompile("^`[a-z0-9-]+`$").MatchString(first) {
 			t.Errorf("docs/differences.md: a row has to be | `id` | where | the original | kgo | why | shown by |:\n%s", line)

@@ -127,10 +127,20 @@ var releaseFeatureMax = [6]int16{1, 2, 1, 1, 1, 1}
 const latestRelease = "4.3-IV0"
 
 func findRelease(name string) (metadataRelease, error) {
-	names := make([]string, 0, len(metadataReleases))
+	return findReleaseAmong(metadataReleases, name)
+}
+
+// stableReleases are the metadata versions that are meant for production.
+func stableReleases() []metadataRelease {
+	latest := slices.IndexFunc(metadataReleases, func(r metadataRelease) bool { return r.name == latestRelease })
+	return metadataReleases[:latest+1]
+}
+
+func findReleaseAmong(known []metadataRelease, name string) (metadataRelease, error) {
+	names := make([]string, 0, len(known))
 	var best *metadataRelease
-	for i := range metadataReleases {
-		r := &metadataReleases[i]
+	for i := range known {
+		r := &known[i]
 		names = append(names, r.name)
 		if release, _, _ := strings.Cut(r.name, "-"); r.name == name || release == name {
 			best = r // a plain release means the last of its versions

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -115,6 +116,11 @@ func (o *producerPerfOptions) parse(f *Factory, set *opt.Set) error {
 }
 
 func (o *producerPerfOptions) parseProperties(f *Factory, set *opt.Set) error {
+	for _, kv := range append(set.Values("producer-props"), set.Values("command-property")...) {
+		if !strings.Contains(kv, "=") {
+			return fmt.Errorf("Invalid property: %s", kv)
+		}
+	}
 	given, err := settingsOf(f, set, "", "producer-props", "command-property")
 	if err != nil {
 		return err

@@ -167,12 +167,12 @@ func (o *storageOptions) firstFeatures(cfg *config.Broker, records *[]metarecord
 		given[name] = level
 	}
 	release, err := findRelease(cmp.Or(o.Release, latestRelease))
-	if err != nil || metadata.MetadataVersion(release.level) > metadata.LatestMetadataVersion {
-		_, err = findRelease(cmp.Or(o.Release, "none"))
-		if err == nil {
-			err = fmt.Errorf("metadata.version %s is not yet stable.", release.name)
-		}
+	switch {
+	case err != nil: // the error names those that can be chosen
+		_, err = findReleaseAmong(stableReleases(), o.Release)
 		return 0, err
+	case metadata.MetadataVersion(release.level) > metadata.LatestMetadataVersion:
+		return 0, fmt.Errorf("metadata.version %s is not yet stable.", release.name)
 	}
 	if level, ok := given[metadata.FeatureMetadataVersion]; ok {
 		if o.Release != "" {
@@ -228,6 +228,7 @@ func (o *storageOptions) checkKRaftVersion(cfg *config.Broker, given map[string]
 // unformatted are the folders that are no cluster's yet, the metadata log's first. Those of another cluster are an error.
 func (o *storageOptions) unformatted(cfg *config.Broker) ([]string, error) {
 	var empty []string
+	formatted := ""
 	for _, dir := range o.directories(cfg) {
 		p, ok, err := storage.ReadMetaProperties(o.FS, dir)
 		switch {
@@ -235,13 +236,16 @@ func (o *storageOptions) unformatted(cfg *config.Broker) ([]string, error) {
 			return nil, uncaught("java.lang.RuntimeException", fmt.Sprintf("Error reading %s/meta.properties: %v", dir, err))
 		case !ok:
 			empty = append(empty, dir)
-		case !o.IgnoreFormatted:
-			return nil, fmt.Errorf("Log directory %s is already formatted. Use --ignore-formatted to ignore this directory and format the others.", dir)
 		case p.ClusterID != o.ClusterID:
 			return nil, uncaught("java.lang.RuntimeException", fmt.Sprintf("Invalid cluster.id in: %s/meta.properties. Expected %s, but read %s", dir, o.ClusterID, p.ClusterID))
 		case p.NodeID != ident.BrokerID(cfg.NodeID):
 			return nil, uncaught("java.lang.RuntimeException", fmt.Sprintf("Stored node id %d doesn't match previous node id %d in %s/meta.properties. If you moved your data, make sure your configured node id matches. If you intend to create a new node, you should remove all data in your data directories.", cfg.NodeID, p.NodeID, dir))
+		default:
+			formatted = cmp.Or(formatted, dir)
 		}
+	}
+	if formatted != "" && !o.IgnoreFormatted {
+		return nil, fmt.Errorf("Log directory %s is already formatted. Use --ignore-formatted to ignore this directory and format the others.", formatted)
 	}
 	slices.SortStableFunc(empty, func(a, b string) int {
 		return cmp.Compare(btoi(a != cfg.MetadataLogDir), btoi(b != cfg.MetadataLogDir))

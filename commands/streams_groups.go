@@ -52,7 +52,7 @@ const streamsGroupsExample = `  kgo streams-groups --list --state
 func newStreamsGroupsCmd(f *Factory, runF func(*streamsGroupsOptions) error) *cobra.Command {
 	t := &tool{
 		spec: streamsGroupsSpec, short: "List and describe the groups of Kafka Streams applications, reset and delete them",
-		long: streamsGroupsLong, example: streamsGroupsExample, extras: []opt.Option{extraOutput, extraYes},
+		long: streamsGroupsLong, example: streamsGroupsExample, extras: []opt.Option{extraOutput, extraYes}, plainErrors: true,
 		fail: func(err error) {
 			fmt.Fprintf(f.IO.Out, "\nError: Executing streams group command failed due to %s\n", client.Explain(err))
 		},

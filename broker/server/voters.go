@@ -182,6 +182,17 @@ func isVoterChange(req kmsg.Request) bool {
 	return false
 }
 
+// voterChange is what a request wants to do with a voter, in the words of Kafka's answers.
+func voterChange(req kmsg.Request) string {
+	switch req.(type) {
+	case *kmsg.AddRaftVoterRequest:
+		return "adding"
+	case *kmsg.RemoveRaftVoterRequest:
+		return "removing"
+	}
+	return "updating"
+}
+
 // changeVoters has the leader carry out a change of the voters; it returns when that is committed.
 func changeVoters(ctx context.Context, n *quorum.Node, self ident.BrokerID, req kmsg.Request) (kmsg.Response, error) {
 	leader, epoch := n.Leader()
@@ -189,7 +200,7 @@ func changeVoters(ctx context.Context, n *quorum.Node, self ident.BrokerID, req 
 		return nil, controller.ErrNotController
 	}
 	if !n.Dynamic() {
-		return nil, wire.Refusef(kerr.UnsupportedVersion, "Cluster doesn't support changing its voters because the kraft.version feature is 0: the configuration says who they are")
+		return nil, wire.Refusef(kerr.UnsupportedVersion, "Cluster doesn't support %s voter because the kraft.version feature is 0", voterChange(req))
 	}
 	timeout := voterChangeTimeout
 	if t, ok := req.(interface{ Timeout() int32 }); ok && t.Timeout() > 0 {

@@ -257,11 +257,11 @@ func (d *dialer) cause(err error) error {
 	if errors.As(err, &kafka) && !kafka.Retriable {
 		return err
 	}
-	if mismatch := d.mismatch(err); mismatch != nil {
-		return mismatch
-	}
 	if unheard := d.unheard(err); unheard != nil {
 		return unheard
+	}
+	if mismatch := d.mismatch(err); mismatch != nil {
+		return mismatch
 	}
 	if d.last != nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, kgo.ErrClientClosed) || errors.As(err, new(*UnreachableError)) || isTimeout(err)) {
@@ -273,17 +273,15 @@ func (d *dialer) cause(err error) error {
 	return err
 }
 
-// mismatch recognises what is seen when a connection was made, but the two sides do not mean the same kind of connection.
+// mismatch recognises what is seen when a broker was heard, but the two sides do not mean the same kind of connection.
 func (d *dialer) mismatch(err error) error {
 	seeds := strings.Join(d.seeds, ",")
 	var op *net.OpError
 	switch {
 	case errors.As(err, &op) && op.Op == "remote error": // TLS 1.3 refuses a client's certificate after the handshake
 		return &UnreachableError{Address: seeds, Step: stepTLS, Err: fmt.Errorf("the broker says %s: does it trust the certificate in ssl.keystore.location?", op.Err.Error())}
-	case errors.As(err, new(*kgo.ErrFirstReadEOF)) && d.tls == nil:
-		return fmt.Errorf("broker %s closed the connection at the first request: does it want SASL or TLS? Set security.protocol and sasl.mechanism", seeds)
-	case errors.As(err, new(*kgo.ErrFirstReadEOF)):
-		return fmt.Errorf("broker %s closed the connection at the first request: does it want SASL? Set security.protocol=SASL_SSL and sasl.mechanism", seeds)
+	case errors.As(err, new(*kgo.ErrFirstReadEOF)): // a listener with SASL answers ApiVersions before it closes
+		return &UnreachableError{Address: seeds, Step: stepAnswer, Err: err}
 	case strings.Contains(err.Error(), "appear to be a tls alert"): // franz-go has no type for it
 		return fmt.Errorf("broker %s speaks TLS: set security.protocol=SSL or SASL_SSL", seeds)
 	}
