@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kgo-project/kgo/connect"
@@ -89,8 +90,14 @@ func connectorName(s string) error {
 	if s == "" {
 		return errors.New("String may not be empty")
 	}
-	if i := strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
-		return errors.New("String may not contain control sequences but had the following ASCII chars: " + string(rune(s[i])))
+	var controls []string
+	for _, r := range s {
+		if r < ' ' || r == 0x7f {
+			controls = append(controls, strconv.Itoa(int(r)))
+		}
+	}
+	if controls != nil {
+		return errors.New("String may not contain control sequences but had the following ASCII chars: " + strings.Join(controls, ", "))
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func (s *Server) pluginConfig(r *http.Request) (answer, error) {
 }
 
 func (s *Server) validate(r *http.Request) (answer, error) {
-	var config map[string]*string
+	var config settings
 	if err := decode(r, &config); err != nil {
 		return answer{}, err
 	}

@@ -19,17 +19,17 @@ func (s *Server) logger(r *http.Request) (answer, error) {
 
 // setLogger changes the level of a logger and of those below it. With one worker, the scope "cluster" is that worker.
 func (s *Server) setLogger(r *http.Request) (answer, error) {
-	var request map[string]string
+	var request settings
 	if err := decode(r, &request); err != nil {
 		return answer{}, err
 	}
-	level, given := request["level"]
-	if !given {
+	level := request["level"]
+	if level == nil {
 		return answer{}, &herder.Error{Status: http.StatusBadRequest, Message: "Desired 'level' parameter was not specified in request."}
 	}
-	changed, known := s.worker.Loggers.Set(r.PathValue("name"), level, time.Now())
+	changed, known := s.worker.Loggers.Set(r.PathValue("name"), *level, time.Now())
 	if !known {
-		return answer{}, &herder.Error{Status: http.StatusNotFound, Message: "invalid log level '" + strings.ToUpper(level) + "'."}
+		return answer{}, &herder.Error{Status: http.StatusNotFound, Message: "invalid log level '" + strings.ToUpper(*level) + "'."}
 	}
 	if strings.EqualFold(r.URL.Query().Get("scope"), "cluster") {
 		return answer{status: http.StatusNoContent}, nil

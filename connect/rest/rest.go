@@ -4,10 +4,7 @@
 package rest
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -17,47 +14,10 @@ import (
 	"time"
 
 	"github.com/kgo-project/kgo/commands/client"
-	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/herder"
 	"github.com/kgo-project/kgo/connect/loggers"
 	"github.com/kgo-project/kgo/connect/worker"
 )
-
-// Listen opens the addresses in listeners (http://:8083 by default). advertised is the worker's host:port in answers.
-func Listen(config connect.Config) (out []net.Listener, advertised string, err error) {
-	list := config.List("listeners")
-	if len(list) == 0 {
-		list = []string{"http://:8083"}
-	}
-	for _, address := range list {
-		u, err := url.Parse(address)
-		if err != nil || !strings.EqualFold(u.Scheme, "http") {
-			return nil, "", errors.Join(fmt.Errorf("listeners: %s: give http://host:port (https is not served yet)", address), closeAll(out))
-		}
-		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", u.Host)
-		if err != nil {
-			return nil, "", errors.Join(fmt.Errorf("listeners: %s: %w", address, err), closeAll(out))
-		}
-		out = append(out, l)
-		if advertised == "" {
-			host, _, _ := net.SplitHostPort(u.Host)
-			if host == "" || host == "0.0.0.0" {
-				host = "127.0.0.1"
-			}
-			_, port, _ := net.SplitHostPort(l.Addr().String())
-			advertised = net.JoinHostPort(config.Or("rest.advertised.host.name", host), config.Or("rest.advertised.port", port))
-		}
-	}
-	return out, advertised, nil
-}
-
-func closeAll(listeners []net.Listener) error {
-	var errs []error
-	for _, l := range listeners {
-		errs = append(errs, l.Close())
-	}
-	return errors.Join(errs...)
-}
 
 // Server serves the API.
 type Server struct {
@@ -65,43 +25,69 @@ type Server struct {
 	worker *worker.Worker
 	admin  *client.Client
 	log    *slog.Logger
-	http   *http.Server
+	http   *http.Server // of the regular listeners
+	admins *http.Server // of admin.listeners
 	ready  atomic.Bool
 }
 
-// New makes a server.
-func New(h *herder.Herder, w *worker.Worker, admin *client.Client) *Server {
+// New makes a server. admin is a client of the worker's cluster.
+func New(h *herder.Herder, w *worker.Worker, admin *client.Client) (*Server, error) {
 	s := &Server{herder: h, worker: w, admin: admin, log: w.Loggers.Logger(loggers.Rest)}
-	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10}
-	return s
+	headers, err := newExtraHeaders(w.Config)
+	if err != nil {
+		return nil, err
+	}
+	_, adminApart := w.Config["admin.listeners"]
+	s.http = newHTTP(s.handler(headers, func(path string) bool { return !adminApart || !strings.HasPrefix(path, "/admin/") }))
+	s.admins = newHTTP(s.handler(&extraHeaders{}, func(path string) bool { return strings.HasPrefix(path, "/admin/") }))
+	return s, nil
 }
 
-// Serve answers requests until Close.
-func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+func newHTTP(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10}
+}
+
+// Serve answers requests until Close, or until a listener fails.
+func (s *Server) Serve(l *Listeners) error {
+	failed := make(chan error, len(l.Regular)+len(l.Admin))
+	serve := func(server *http.Server, list []net.Listener) {
+		for _, one := range list {
+			s.log.Info("REST API listens", "address", one.Addr().String())
+			go func() { failed <- server.Serve(one) }()
+		}
+	}
+	serve(s.http, l.Regular)
+	serve(s.admins, l.Admin)
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
 
 // Ready makes /health answer that the worker has started.
 func (s *Server) Ready() { s.ready.Store(true) }
 
 // Close stops the server.
-func (s *Server) Close() error { return s.http.Close() }
-
-// maxBody bounds a request's body.
-const maxBody = 4 << 20
+func (s *Server) Close() error { return errors.Join(s.http.Close(), s.admins.Close()) }
 
 // answer is what a handler returns: nil body means none.
 type answer struct {
-	status   int
-	body     any
-	location string
+	status  int
+	body    any
+	created string // the connector that there is now
 }
 
 func ok(body any) (answer, error) { return answer{status: http.StatusOK, body: body}, nil }
 
-type handler func(r *http.Request) (answer, error)
+type endpoint func(r *http.Request) (answer, error)
 
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request, h handler) {
+func serve(w http.ResponseWriter, r *http.Request, h endpoint) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	a, err := h(r)
+	err := acceptable(r)
+	var a answer
+	if err == nil {
+		a, err = h(r)
+	}
 	if err != nil {
 		var refused *herder.Error
 		if !errors.As(err, &refused) {
@@ -109,7 +95,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request, h handler) {
 		}
 		a = answer{status: refused.Status, body: errorBody{refused.Status, refused.Message}}
 	}
-	write(w, a)
+	write(w, r, a)
 }
 
 type errorBody struct {
@@ -117,9 +103,13 @@ type errorBody struct {
 	Message string `json:"message"`
 }
 
-func write(w http.ResponseWriter, a answer) {
-	if a.location != "" {
-		w.Header().Set("Location", a.location)
+func write(w http.ResponseWriter, r *http.Request, a answer) {
+	if a.created != "" {
+		scheme := "http"
+		if r.TLS != nil {
+			scheme = "https"
+		}
+		w.Header().Set("Location", scheme+"://"+r.Host+"/connectors/"+url.PathEscape(a.created))
 	}
 	if a.body == nil {
 		w.WriteHeader(a.status)
@@ -132,15 +122,4 @@ func write(w http.ResponseWriter, a answer) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(a.status)
 	_, _ = w.Write(b) // a client that has gone away hears nothing
-}
-
-// decode reads a request's body.
-func decode(r *http.Request, into any) error {
-	dec := json.NewDecoder(r.Body)
-	dec.UseNumber()
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
-		return &herder.Error{Status: http.StatusInternalServerError, Message: strings.TrimPrefix(err.Error(), "json: ")}
-	}
-	return nil
 }

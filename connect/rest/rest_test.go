@@ -16,8 +16,8 @@ import (
 	"github.com/kgo-project/kgo/connect/worker"
 )
 
-// newServer serves the API of a worker whose cluster does not answer.
-func newServer(t *testing.T) *Server {
+// newServer serves the API of a worker whose cluster does not answer, with more settings: name, value, and so on.
+func newServer(t *testing.T, settings ...string) *Server {
 	t.Helper()
 	store, err := offsets.OpenFile(filepath.Join(t.TempDir(), "offsets"))
 	if err != nil {
@@ -26,13 +26,20 @@ func newServer(t *testing.T) *Server {
 	w := &worker.Worker{
 		Config: connect.Config{"bootstrap.servers": "127.0.0.1:1", "key.converter": "String", "value.converter": "String", "task.shutdown.graceful.timeout.ms": "50"}, Offsets: store, Loggers: loggers.New(slog.DiscardHandler, slog.LevelInfo),
 	}
+	for i := 0; i < len(settings); i += 2 {
+		w.Config[settings[i]] = settings[i+1]
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	h := herder.New(ctx, w, file.Plugins(), "127.0.0.1:8083")
 	t.Cleanup(func() {
 		h.Stop()
 		cancel()
 	})
-	return New(h, w, nil)
+	s, err := New(h, w, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func TestAnswersAreThoseOfApache(t *testing.T) {
@@ -63,6 +70,9 @@ func TestAnswersAreThoseOfApache(t *testing.T) {
 		{"GET", "/connectors", "", 200, `[]`},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), c.method, c.path, strings.NewReader(c.body))
+		if c.body != "" {
+			r.Header.Set("Content-Type", "application/json")
+		}
 		w := httptest.NewRecorder()
 		s.http.Handler.ServeHTTP(w, r)
 		if w.Code != c.status || w.Body.String() != c.want {

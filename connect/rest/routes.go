@@ -2,7 +2,10 @@ package rest
 
 import (
 	"context"
+	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,12 +15,12 @@ import (
 	"github.com/kgo-project/kgo/connect/worker"
 )
 
-// routes is the table of paths.
-func (s *Server) routes() http.Handler {
-	table := map[string]map[string]handler{}
-	add := func(method, path string, h handler) {
+// endpoints is the table of paths and methods.
+func (s *Server) endpoints() map[string]map[string]endpoint {
+	table := map[string]map[string]endpoint{}
+	add := func(method, path string, h endpoint) {
 		if table[path] == nil {
-			table[path] = map[string]handler{}
+			table[path] = map[string]endpoint{}
 		}
 		table[path][method] = h
 	}
@@ -58,24 +61,49 @@ func (s *Server) routes() http.Handler {
 	add("GET", "/admin/loggers", func(*http.Request) (answer, error) { return ok(s.worker.Loggers.All()) })
 	add("GET", "/admin/loggers/{name}", s.logger)
 	add("PUT", "/admin/loggers/{name}", s.setLogger)
+	return table
+}
+
+// handler serves the paths that are wanted. A slash at the end of a path is ignored.
+func (s *Server) handler(headers *extraHeaders, wanted func(path string) bool) http.Handler {
 	mux := http.NewServeMux()
-	for path, methods := range table {
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			h := methods[r.Method]
-			if h == nil && r.Method == http.MethodHead {
-				h = methods[http.MethodGet]
-			}
-			if h == nil {
-				write(w, answer{status: http.StatusMethodNotAllowed, body: errorBody{405, "HTTP 405 Method Not Allowed"}})
-				return
-			}
-			s.ServeHTTP(w, r, h)
-		})
+	for path, methods := range s.endpoints() {
+		if wanted(path) {
+			mux.Handle(path, byMethod(methods))
+		}
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		write(w, answer{status: http.StatusNotFound, body: errorBody{404, "HTTP 404 Not Found"}})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		write(w, r, answer{status: http.StatusNotFound, body: errorBody{404, "HTTP 404 Not Found"}})
 	})
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		headers.apply(w.Header(), r)
+		if len(r.URL.Path) > 1 {
+			r.URL.Path, r.URL.RawPath = strings.TrimSuffix(r.URL.Path, "/"), strings.TrimSuffix(r.URL.RawPath, "/")
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// byMethod serves a path.
+func byMethod(methods map[string]endpoint) http.Handler {
+	if get := methods[http.MethodGet]; get != nil {
+		methods[http.MethodHead] = get
+	}
+	allowed := append(slices.Sorted(maps.Keys(methods)), http.MethodOptions)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := methods[r.Method]
+		if h != nil {
+			serve(w, r, h)
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ","))
+		if r.Method != http.MethodOptions {
+			write(w, r, answer{status: http.StatusMethodNotAllowed, body: errorBody{405, "HTTP 405 Method Not Allowed"}})
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(w, strings.Join(allowed, ", ")) // a client that has gone away hears nothing
+	})
 }
 
 func result[T any](body T, err error) (answer, error) {
@@ -141,23 +169,27 @@ func (s *Server) list(r *http.Request) (answer, error) {
 
 func (s *Server) create(r *http.Request) (answer, error) {
 	var request struct {
-		Name    string         `json:"name"`
-		Config  connect.Config `json:"config"`
-		Initial string         `json:"initial_state"`
+		Name    text     `json:"name"`
+		Config  settings `json:"config"`
+		Initial string   `json:"initial_state"`
 	}
 	if err := decode(r, &request); err != nil {
 		return answer{}, err
 	}
-	name := strings.TrimSpace(request.Name)
-	if err := sameName(name, request.Config); err != nil {
+	config, err := request.Config.config()
+	if err != nil {
+		return answer{}, err
+	}
+	name := strings.TrimSpace(string(request.Name))
+	if err := sameName(name, config); err != nil {
 		return answer{}, err
 	}
 	initial := worker.State(strings.ToUpper(request.Initial))
 	if initial != "" && initial != worker.Running && initial != worker.Paused && initial != worker.Stopped {
 		return answer{}, &herder.Error{Status: http.StatusInternalServerError, Message: "initial_state " + request.Initial + ": give RUNNING, PAUSED or STOPPED"}
 	}
-	info, _, err := s.herder.Put(name, request.Config, initial, false)
-	return answer{status: http.StatusCreated, body: info, location: "/connectors/" + name}, err
+	info, _, err := s.herder.Put(name, config, initial, false)
+	return answer{status: http.StatusCreated, body: info, created: name}, err
 }
 
 func (s *Server) config(r *http.Request) (answer, error) {
@@ -169,8 +201,12 @@ func (s *Server) config(r *http.Request) (answer, error) {
 }
 
 func (s *Server) putConfig(r *http.Request) (answer, error) {
-	var config connect.Config
-	if err := decode(r, &config); err != nil {
+	var given settings
+	if err := decode(r, &given); err != nil {
+		return answer{}, err
+	}
+	config, err := given.config()
+	if err != nil {
 		return answer{}, err
 	}
 	if err := sameName(r.PathValue("name"), config); err != nil {
@@ -188,7 +224,7 @@ func sameName(name string, config connect.Config) error {
 }
 
 func (s *Server) patchConfig(r *http.Request) (answer, error) {
-	var patch map[string]*string
+	var patch settings
 	if err := decode(r, &patch); err != nil {
 		return answer{}, err
 	}
@@ -211,12 +247,12 @@ func (s *Server) put(name string, config connect.Config) (answer, error) {
 	info, created, err := s.herder.Put(name, config, "", true)
 	a := answer{status: http.StatusOK, body: info}
 	if created {
-		a.status, a.location = http.StatusCreated, "/connectors/"+name
+		a.status, a.created = http.StatusCreated, name
 	}
 	return a, err
 }
 
-func (s *Server) setState(state worker.State, status int) handler {
+func (s *Server) setState(state worker.State, status int) endpoint {
 	return func(r *http.Request) (answer, error) {
 		return answer{status: status}, s.herder.SetState(r.PathValue("name"), state)
 	}
@@ -224,7 +260,7 @@ func (s *Server) setState(state worker.State, status int) handler {
 
 func (s *Server) restart(r *http.Request) (answer, error) {
 	q := r.URL.Query()
-	includeTasks, onlyFailed := q.Get("includeTasks") == "true", q.Get("onlyFailed") == "true"
+	includeTasks, onlyFailed := strings.EqualFold(q.Get("includeTasks"), "true"), strings.EqualFold(q.Get("onlyFailed"), "true")
 	status, err := s.herder.Restart(r.PathValue("name"), includeTasks, onlyFailed)
 	if err == nil && !includeTasks && !onlyFailed {
 		return answer{status: http.StatusNoContent}, nil
@@ -235,7 +271,7 @@ func (s *Server) restart(r *http.Request) (answer, error) {
 func task(r *http.Request) (int, error) {
 	n, err := strconv.Atoi(r.PathValue("task"))
 	if err != nil {
-		return 0, &herder.Error{Status: http.StatusNotFound, Message: "HTTP 404 Not Found"}
+		return 0, status(http.StatusNotFound)
 	}
 	return n, nil
 }

@@ -26,11 +26,10 @@ func TestMain(m *testing.M) {
 		list := strings.Split(files, string(os.PathListSeparator))
 		if err := standalone.Run(context.Background(), standalone.Options{WorkerFile: list[0], Connectors: list[1:], Log: slog.New(slog.DiscardHandler)}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
 		}
 		return
 	}
-	os.Exit(m.Run())
+	m.Run()
 }
 
 // startProcess runs a worker in a process of its own.

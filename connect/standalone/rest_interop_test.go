@@ -21,6 +21,7 @@ import (
 // restStep is a request made of both workers. Before it, both have to answer so that until is in what GET waitFor says.
 type restStep struct {
 	method, path, body string
+	header             string // "Name: value", besides that a body is JSON
 	waitFor, until     string
 	onlyStatus         bool   // the words are Java's
 	differs            string // why the answers are not the same
@@ -56,7 +57,7 @@ func TestRESTAnswersAsApache(t *testing.T) {
 	}
 	for _, w := range workers {
 		waitFor(t, func() bool {
-			status, _, err := request(w, "GET", "/health", "")
+			status, _, err := request(w, "GET", "/health", "", "")
 			return err == nil && status == 200
 		})
 	}
@@ -65,11 +66,11 @@ func TestRESTAnswersAsApache(t *testing.T) {
 		for _, w := range workers {
 			if step.waitFor != "" {
 				waitFor(t, func() bool {
-					_, body, err := request(w, "GET", step.waitFor, "")
+					_, body, err := request(w, "GET", step.waitFor, "", "")
 					return err == nil && strings.Contains(body, step.until)
 				})
 			}
-			status, body, err := request(w, step.method, step.path, step.body)
+			status, body, err := request(w, step.method, step.path, step.body, step.header)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,12 +85,17 @@ func TestRESTAnswersAsApache(t *testing.T) {
 	}
 }
 
-func request(w restWorker, method, path, body string) (int, string, error) {
+func request(w restWorker, method, path, body, header string) (int, string, error) {
 	r, err := http.NewRequest(method, w.url+path, strings.NewReader(strings.ReplaceAll(body, "DIR", w.dir)))
 	if err != nil {
 		return 0, "", err
 	}
-	r.Header.Set("Content-Type", "application/json")
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if name, value, set := strings.Cut(header, ": "); set {
+		r.Header.Set(name, value)
+	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return 0, "", err
@@ -97,7 +103,7 @@ func request(w restWorker, method, path, body string) (int, string, error) {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if l := resp.Header.Get("Location"); l != "" {
-		b = append(b, " Location: "+strings.TrimPrefix(l, w.url)...)
+		b = append(b, " Location: "+l...)
 	}
 	return resp.StatusCode, string(b), err
 }
@@ -260,9 +266,30 @@ var lookSteps = []restStep{
 	{method: "POST", path: "/connectors", body: `{"name":"x","config":{"connector.class":"FileStreamSink","topics":"t","tasks.max":"zero"}}`},
 	{method: "POST", path: "/connectors", body: `{"name":`, onlyStatus: true},
 	{method: "POST", path: "/connectors", body: `no json`, onlyStatus: true},
-	{method: "POST", path: "/connectors", body: ``, onlyStatus: true},
+	{method: "POST", path: "/connectors", body: ``, header: "Content-Type: application/json", onlyStatus: true},
 	{method: "POST", path: "/connectors", body: `[]`, onlyStatus: true},
 	{method: "POST", path: "/connectors", body: `{"name":"x","other":1,"config":{}}`, onlyStatus: true},
+	{method: "GET", path: "/connectors/"},
+	{method: "GET", path: "/connectors/none/config/"},
+	{method: "GET", path: "/connectors", header: "Accept: text/html"},
+	{method: "GET", path: "/connectors", header: "Accept: text/html, application/*;q=0.1"},
+	{method: "HEAD", path: "/connectors"},
+	{method: "TRACE", path: "/connectors"},
+	{method: "POST", path: "/connectors", body: "{}", header: "Content-Type: text/plain"},
+	{method: "POST", path: "/connectors", body: "{}", header: "Content-Type: application/json;charset=utf-8", onlyStatus: true},
+	{method: "PUT", path: "/connectors/none/pause", header: "Content-Type: application/x-www-form-urlencoded"},
+	{method: "GET", path: "/connectors/none", header: "Content-Type: text/plain"},
+	{method: "POST", path: "/connectors", body: `{"name":7,"config":{"connector.class":"FileStreamSink","topics":"t","tasks.max":0}}`},
+	{method: "POST", path: "/connectors", body: `{"name":"x","config":{"connector.class":"FileStreamSink","topics":"t","tasks.max":1.0}}`},
+	{method: "POST", path: "/connectors", body: `{"name":"x","config":{"connector.class":"FileStreamSink","topics":["t"]}}`, onlyStatus: true},
+	{method: "POST", path: "/connectors", body: `{"name":"x","config":null}`, onlyStatus: true},
+	{method: "POST", path: "/connectors", body: `null`, onlyStatus: true},
+	{method: "POST", path: "/connectors", body: `{"name":"a\u0001b\u001fc","config":{"connector.class":"FileStreamSink","topics":"t"}}`},
+	{method: "PUT", path: "/connectors/x/config", body: `{"connector.class":"Nope"} and more`, onlyStatus: true},
+	{method: "PUT", path: "/admin/loggers/root", body: `{"level":5}`},
+	{method: "PUT", path: "/admin/loggers/root", body: `{"level":null}`},
+	{method: "PUT", path: "/admin/loggers/root", body: ``, header: "Content-Type: application/json", onlyStatus: true},
+	{method: "PUT", path: "/connector-plugins/FileStreamSink/config/validate", body: `{"connector.class":"FileStreamSink","topics":5,"name":true,"tasks.max":2}`},
 	{method: "GET", path: "/admin/loggers/none"},
 	{method: "PUT", path: "/admin/loggers/root", body: `{}`},
 	{method: "PUT", path: "/admin/loggers/root", body: `{"level":"LOUD"}`},
@@ -354,7 +381,7 @@ var lifeSteps = []restStep{
 	{method: "GET", path: "/connectors/sink/status", waitFor: "/connectors/sink/tasks/0/status", until: "RUNNING"},
 	{method: "POST", path: "/connectors/sink/restart"},
 	{method: "GET", path: "/connectors/sink/status", waitFor: "/connectors/sink/tasks/0/status", until: "RUNNING"},
-	{method: "POST", path: "/connectors/sink/restart?includeTasks=true"},
+	{method: "POST", path: "/connectors/sink/restart/?includeTasks=TRUE"},
 	{method: "GET", path: "/connectors/sink/status", waitFor: "/connectors/sink/tasks/0/status", until: "RUNNING"},
 	{method: "POST", path: "/connectors/sink/restart?includeTasks=true&onlyFailed=true"},
 	{method: "POST", path: "/connectors/sink/restart?onlyFailed=true"},
@@ -379,7 +406,7 @@ var lifeSteps = []restStep{
 	{method: "DELETE", path: "/connectors/sink/offsets"},
 	{method: "GET", path: "/connectors/sink/offsets"},
 	{method: "POST", path: "/connectors/sink/restart"},
-	{method: "POST", path: "/connectors/sink/restart?includeTasks=true"},
+	{method: "POST", path: "/connectors/sink/restart/?includeTasks=TRUE"},
 	{method: "PUT", path: "/connectors/sink/pause"},
 	{method: "GET", path: "/connectors/sink/status", waitFor: "/connectors/sink/status", until: `"PAUSED"`},
 	{method: "DELETE", path: "/connectors/source/offsets"},

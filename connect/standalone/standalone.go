@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	nethttp "net/http"
 	"os"
 	"slices"
 	"strings"
@@ -56,19 +55,19 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer admin.Close()
-	listeners, advertised, err := rest.Listen(config) //nolint:contextcheck // the sockets live until the worker closes them
+	listeners, err := rest.Listen(config) //nolint:contextcheck // the sockets live until the worker closes them
 	if err != nil {
 		return err
 	}
 	tasks, stopTasks := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopTasks()
-	h := herder.New(tasks, w, slices.Concat(file.Plugins(), http.Plugins(), o.Plugins), advertised)
-	server := rest.New(h, w, admin)
-	failed := make(chan error, len(listeners))
-	for _, l := range listeners {
-		log.Info("REST API listens", "address", l.Addr().String())
-		go func() { failed <- server.Serve(l) }()
+	h := herder.New(tasks, w, slices.Concat(file.Plugins(), http.Plugins(), o.Plugins), listeners.Advertised)
+	server, err := rest.New(h, w, admin)
+	if err != nil {
+		return errors.Join(err, listeners.Close())
 	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listeners) }()
 	for _, path := range o.Connectors {
 		if err := start(h, path, log); err != nil {
 			log.Error("Failed to create connector for "+path, "error", err)
@@ -78,9 +77,6 @@ func Run(ctx context.Context, o Options) error {
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
-		if errors.Is(err, nethttp.ErrServerClosed) {
-			err = nil
-		}
 	}
 	log.Info("Kafka Connect stopping")
 	h.Stop()

@@ -387,7 +387,8 @@ func fromDecimal(d *connect.Decimal, to connect.Type) any {
 	case connect.Float64:
 		f, _ := strconv.ParseFloat(d.String(), 64)
 		return f
+	default:
+		n := int64(new(big.Int).And(d.Truncated(), low64).Uint64())
+		return fromInt(n, to)
 	}
-	n := int64(new(big.Int).And(d.Truncated(), low64).Uint64())
-	return fromInt(n, to)
 }
