@@ -49,9 +49,11 @@ type Deps struct {
 	Data        DataPlane
 	Groups      *group.Service
 	ProducerIDs ProducerIDs
-	Quotas      *quota.Manager
-	Loggers     Loggers
-	Logger      *slog.Logger
+	// InTouch waits until the broker has heard from the controller within its session; nil: it always has.
+	InTouch func(ctx context.Context) error
+	Quotas  *quota.Manager
+	Loggers Loggers
+	Logger  *slog.Logger
 }
 
 // DataPlane serves the requests that touch logs; broker/replica's handlers in this package implement it.

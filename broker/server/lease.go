@@ -34,6 +34,18 @@ func (l *lease) held() bool { return int64(time.Since(processStart)) < l.until.L
 // left is how long the lease will hold, not more than 0 where it doesn't.
 func (l *lease) left() time.Duration { return time.Duration(l.until.Load()) - time.Since(processStart) }
 
+// await waits until the lease holds.
+func (l *lease) await(ctx context.Context) error {
+	for !l.held() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(leaderPoll):
+		}
+	}
+	return nil
+}
+
 // keepWhileNobodyCouldFence renews the lease while a majority of the quorum has no process: a broker need not stop because the coordinators are down.
 // The lease must still hold when that is found out, so that there was no moment at which a controller could have fenced the broker; one
 // that comes back gives every broker a whole session again.

@@ -149,6 +149,7 @@ func (s *Server) startBroker() error {
 		NodeID: s.nodeID, Config: s.state.config, Layers: s.state.layers, Metadata: s.store, Controller: s.quorum, Groups: s.groups,
 		Data:        &api.Data{Replica: s.replicas, Metadata: s.store, FetchMaxBytes: cfg.Replica.ConsumerFetchMaxBytes, Quotas: quotas, Traffic: s.topicMetrics(), Logger: s.opts.Loggers.Logger("kafka.request")},
 		ProducerIDs: &producerIDs{nodeID: s.nodeID, controller: s.quorum, epoch: s.life.epoch.Load},
+		InTouch:     s.life.lease.await,
 		Quotas:      quotas, Loggers: s.opts.Loggers, Logger: s.opts.Loggers.Logger("kafka.request"),
 	})
 	s.onStop(func(context.Context) { s.groups.Close() })

@@ -234,6 +234,7 @@ func (l *link) version(req kmsg.Request) (int16, error) {
 }
 
 func (l *link) roundTrip(ctx context.Context, req kmsg.Request, version int16) (kmsg.Response, error) {
+	sent := time.Now()
 	c, err := l.send(req, version)
 	if err != nil {
 		return nil, err
@@ -242,9 +243,31 @@ func (l *link) roundTrip(ctx context.Context, req kmsg.Request, version int16) (
 	case <-c.done:
 		return c.resp, c.err
 	case <-ctx.Done():
+		go l.abandon(c, time.Since(sent))
 		return nil, context.Cause(ctx)
 	}
 }
+
+// overdue is how long a request may take before the link is suspected.
+const overdue = 500 * time.Millisecond
+
+// abandon makes sure that a request that nobody waits for any more doesn't reach the server late: what lies in this machine's buffers, because the network
+// between the two is cut, would when that is mended. A link that is overdue with an answer is torn down with what was not sent.
+func (l *link) abandon(c *call, waited time.Duration) {
+	timer := time.NewTimer(max(0, overdue-waited))
+	defer timer.Stop()
+	select {
+	case <-c.done:
+		return
+	case <-timer.C:
+	}
+	if tcp, ok := l.nc.(interface{ SetLinger(sec int) error }); ok {
+		_ = tcp.SetLinger(0) // closed as usual otherwise
+	}
+	l.fail(errAbandoned)
+}
+
+var errAbandoned = errors.New("the server did not answer an earlier request")
 
 // send queues the request's bytes; the first to do so writes, for all who come while it does.
 func (l *link) send(req kmsg.Request, version int16) (*call, error) {

@@ -76,6 +76,10 @@ func newConn(srv *Server, nc net.Conn, l *Listener) *Conn {
 // Context ends when the connection is closed.
 func (c *Conn) Context() context.Context { return c.ctx }
 
+// HungUp reports whether the client has closed the connection, even where its reader has not come to the end of what was sent: a process that was
+// asleep finds both at once. Nothing need be done for such a client, and nothing should be that it has perhaps asked for again elsewhere.
+func (c *Conn) HungUp() bool { return c.ctx.Err() != nil || c.peerGone() }
+
 // RemoteAddr is the client's address.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 
