@@ -64,6 +64,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newFeaturesCmd(f, nil),
 		newMetadataQuorumCmd(f, nil),
 		newStorageCmd(f, nil),
+		newMetadataShellCmd(f, nil),
 		newLeaderElectionCmd(f, nil),
 		newClientMetricsCmd(f, nil),
 		newDumpLogCmd(f, nil),

@@ -26,6 +26,9 @@ func (s *Server) registerGauges(reg *metrics.Registry) {
 	if s.store != nil {
 		s.registerImageGauges(reg)
 	}
+	if q, ok := s.quorum.(*embeddedQuorum); ok {
+		q.controller.RegisterMetrics(reg)
+	}
 	if s.replicas != nil {
 		s.registerReplicaGauges(reg)
 		s.registerPartitionGauges(reg)

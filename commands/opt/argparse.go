@@ -29,6 +29,10 @@ func (p *argsParser) parse(spec *Spec, args []string) (*Set, error) {
 	for i := 0; i < len(args); i++ {
 		word := args[i]
 		if !isFlag(word) {
+			if spec.Rest != nil {
+				set.Words = append(set.Words, word)
+				continue
+			}
 			if len(spec.Sub) == 0 {
 				return nil, p.errorf("unrecognized arguments: '%s'", word)
 			}

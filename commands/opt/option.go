@@ -74,7 +74,13 @@ type Spec struct {
 	SubMeta      string // how the usage shows the sub-commands; default {a,b,c}
 	SubTitle     string // title above the sub-commands; default "positional arguments"
 	ShowDefaults bool   // help ends with (default: X)
+	Rest         *Rest  // words that belong to no option, where the tool takes them
 }
+
+// Rest describes the words of a usage-line tool that belong to no option.
+type Rest struct{ Meta, Desc string }
+
+func (r *Rest) usage() string { return "[" + r.Meta + " [" + r.Meta + " ...]]" }
 
 // Lookup finds an option by its long or short name.
 func (s *Spec) Lookup(name string) *Option {

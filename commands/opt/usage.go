@@ -26,6 +26,9 @@ func WriteUsage(w io.Writer, path []*Spec) error {
 	if len(spec.Sub) > 0 {
 		parts = append(parts, spec.subMeta(), "...")
 	}
+	if spec.Rest != nil {
+		parts = append(parts, spec.Rest.usage())
+	}
 	b := bufio.NewWriter(w)
 	head := "usage: " + root.Prog
 	indent := strings.Repeat(" ", len(head))
@@ -154,6 +157,10 @@ func WriteHelp(w io.Writer, path []*Spec) error {
 		b.WriteString("\npositional arguments:\n")
 		writeSubCommands(b, spec)
 	}
+	if spec.Rest != nil {
+		b.WriteString("\npositional arguments:\n")
+		writeEntry(b, "  "+spec.Rest.Meta, spec.Rest.Desc)
+	}
 	b.WriteString("\noptional arguments:\n")
 	writeEntry(b, "  -h, --help", "show this help message and exit")
 	for i := range spec.Options {
@@ -177,6 +184,15 @@ func WriteHelp(w io.Writer, path []*Spec) error {
 	if len(spec.Sub) > 0 && spec.SubTitle != "" {
 		fmt.Fprintf(b, "\n%s:\n", spec.SubTitle)
 		writeSubCommands(b, spec)
+	}
+	return b.Flush()
+}
+
+// WriteEntries prints names with what they mean, as a usage-line tool's help lists its sub-commands.
+func WriteEntries(w io.Writer, entries [][2]string) error {
+	b := bufio.NewWriter(w)
+	for _, e := range entries {
+		writeEntry(b, e[0], e[1])
 	}
 	return b.Flush()
 }
