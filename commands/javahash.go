@@ -30,9 +30,40 @@ func javaSizedOrder(keys []string) []string {
 	return javaTableOrder(keys, size)
 }
 
+// javaOrder is javaHashOrder for one list of keys after the other, most of which are the same: it keeps the last order.
+type javaOrder struct {
+	keys []string
+	at   []int
+}
+
+// of returns the indices of n keys in the order of a HashMap. The result is valid until the next call.
+func (o *javaOrder) of(n int, key func(int) string) []int {
+	same := len(o.keys) == n
+	for i := 0; same && i < n; i++ {
+		same = o.keys[i] == key(i)
+	}
+	if same {
+		return o.at
+	}
+	o.keys, o.at = make([]string, n), make([]int, n)
+	index := make(map[string]int, n)
+	for i := range n {
+		o.keys[i] = key(i)
+		index[o.keys[i]] = i
+	}
+	for i, k := range javaHashOrder(o.keys) {
+		o.at[i] = index[k]
+	}
+	return o.at
+}
+
 func javaTableOrder(keys []string, size int) []string {
+	buckets := make(map[string]int, len(keys))
+	for _, k := range keys {
+		buckets[k] = javaBucket(k, size)
+	}
 	out := slices.Clone(keys)
-	slices.SortStableFunc(out, func(a, b string) int { return javaBucket(a, size) - javaBucket(b, size) })
+	slices.SortStableFunc(out, func(a, b string) int { return buckets[a] - buckets[b] })
 	return out
 }
 

@@ -5,8 +5,6 @@ import (
 	"io"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/kgo-project/kgo/commands/opt"
 )
 
@@ -47,37 +45,5 @@ func (out format) write(w io.Writer, view any, text func(io.Writer) error) error
 		return writeYAML(w, view)
 	default:
 		return text(w)
-	}
-}
-
-// writeYAML goes through JSON so that both formats have the same names and order.
-func writeYAML(w io.Writer, view any) error {
-	data, err := json.Marshal(view)
-	if err != nil {
-		return err
-	}
-	var node yaml.Node
-	if err := yaml.Unmarshal(data, &node); err != nil {
-		return err
-	}
-	blockStyle(&node)
-	enc := yaml.NewEncoder(w)
-	enc.SetIndent(2)
-	if err := enc.Encode(&node); err != nil {
-		return err
-	}
-	return enc.Close()
-}
-
-// blockStyle turns the flow style of JSON into the one people write.
-func blockStyle(n *yaml.Node) {
-	if len(n.Content) > 0 {
-		n.Style &^= yaml.FlowStyle
-	}
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" {
-		n.Style &^= yaml.DoubleQuotedStyle
-	}
-	for _, c := range n.Content {
-		blockStyle(c)
 	}
 }

@@ -187,19 +187,15 @@ func (o *topicsOptions) fetchMetadata(ctx context.Context, cl *client.Client, on
 
 // completeTopics adds the settings and the reassignments in progress, both asked for at once.
 func completeTopics(ctx context.Context, cl *client.Client, topics []topicView) error {
+	for i := range topics {
+		t := &topics[i]
+		slices.SortFunc(t.Partitions, func(a, b partitionView) int { return int(a.Partition - b.Partition) })
+		t.PartitionCount = len(t.Partitions)
+	}
 	var wg sync.WaitGroup
-	var configs *kmsg.DescribeConfigsResponse
 	var moves *kmsg.ListPartitionReassignmentsResponse
 	var configsErr, movesErr error
-	wg.Go(func() {
-		req := kmsg.NewPtrDescribeConfigsRequest()
-		for i := range topics {
-			r := kmsg.NewDescribeConfigsRequestResource()
-			r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, topics[i].Topic
-			req.Resources = append(req.Resources, r)
-		}
-		configs, configsErr = req.RequestWith(ctx, cl)
-	})
+	wg.Go(func() { configsErr = addTopicConfigs(ctx, cl, topics) })
 	wg.Go(func() {
 		req := kmsg.NewPtrListPartitionReassignmentsRequest()
 		req.TimeoutMillis = millisLeft(ctx)
@@ -209,24 +205,12 @@ func completeTopics(ctx context.Context, cl *client.Client, topics []topicView) 
 	if configsErr != nil {
 		return configsErr
 	}
-	byName := make(map[string]*topicView, len(topics))
-	for i := range topics {
-		t := &topics[i]
-		slices.SortFunc(t.Partitions, func(a, b partitionView) int { return int(a.Partition - b.Partition) })
-		t.PartitionCount = len(t.Partitions)
-		byName[t.Topic] = t
-	}
-	for _, r := range configs.Resources {
-		if err := serverError(r.ErrorCode, r.ErrorMessage); err != nil {
-			return err
-		}
-		byName[r.ResourceName].setConfigs(r.Configs)
-	}
 	if movesErr == nil { // as in the original, describing goes on where reassignments may not be listed
 		for _, topic := range moves.Topics {
+			at := slices.IndexFunc(topics, func(t topicView) bool { return t.Topic == topic.Topic })
 			for _, p := range topic.Partitions {
-				if t := byName[topic.Topic]; t != nil && int(p.Partition) < len(t.Partitions) {
-					v := &t.Partitions[p.Partition]
+				if at >= 0 && int(p.Partition) < len(topics[at].Partitions) {
+					v := &topics[at].Partitions[p.Partition]
 					v.Adding, v.Removing, v.moving = p.AddingReplicas, p.RemovingReplicas, true
 				}
 			}
@@ -240,12 +224,39 @@ func completeTopics(ctx context.Context, cl *client.Client, topics []topicView) 
 	return nil
 }
 
+// addTopicConfigs adds the settings, asking for so many topics at a time that the answers stay small.
+func addTopicConfigs(ctx context.Context, cl *client.Client, topics []topicView) error {
+	byName := make(map[string]*topicView, len(topics))
+	var order javaOrder
+	for chunk := range slices.Chunk(topics, maxDescribed) {
+		req := kmsg.NewPtrDescribeConfigsRequest()
+		for i := range chunk {
+			r := kmsg.NewDescribeConfigsRequestResource()
+			r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeTopic, chunk[i].Topic
+			req.Resources = append(req.Resources, r)
+			byName[chunk[i].Topic] = &chunk[i]
+		}
+		resp, err := req.RequestWith(ctx, cl)
+		if err != nil {
+			return err
+		}
+		for _, r := range resp.Resources {
+			if err := serverError(r.ErrorCode, r.ErrorMessage); err != nil {
+				return err
+			}
+			if t := byName[r.ResourceName]; t != nil {
+				t.setConfigs(r.Configs, &order)
+			}
+		}
+	}
+	return nil
+}
+
 // setConfigs keeps the settings that are no defaults, in the order in which the original prints them.
-func (t *topicView) setConfigs(entries []kmsg.DescribeConfigsResponseResourceConfig) {
-	names := make([]string, 0, len(entries))
-	values := make(map[string]string)
-	for _, e := range entries {
-		names = append(names, e.Name)
+func (t *topicView) setConfigs(entries []kmsg.DescribeConfigsResponseResourceConfig, order *javaOrder) {
+	t.Configs = []configSetting{}
+	for _, at := range order.of(len(entries), func(i int) string { return entries[i].Name }) {
+		e := &entries[at]
 		value := "null"
 		if e.Value != nil {
 			value = *e.Value
@@ -254,13 +265,7 @@ func (t *topicView) setConfigs(entries []kmsg.DescribeConfigsResponseResourceCon
 			t.minIsr, _ = strconv.Atoi(value)
 		}
 		if e.Source != kmsg.ConfigSourceDefaultConfig {
-			values[e.Name] = value
-		}
-	}
-	t.Configs = []configSetting{}
-	for _, name := range javaHashOrder(names) {
-		if value, ok := values[name]; ok {
-			t.Configs = append(t.Configs, configSetting{name, value})
+			t.Configs = append(t.Configs, configSetting{e.Name, value})
 		}
 	}
 }

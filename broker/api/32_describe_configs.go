@@ -24,11 +24,18 @@ func (h *Handlers) describeConfigs(r *wire.Request) {
 	resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
 	image := h.Metadata.Current()
 	unknown := slices.ContainsFunc(req.Resources, func(res kmsg.DescribeConfigsRequestResource) bool { return !describable(res.ResourceType) })
+	var plain []kmsg.DescribeConfigsResponseResourceConfig // of a topic without settings of its own: in a large cluster most are
 	for _, res := range req.Resources {
 		row := kmsg.NewDescribeConfigsResponseResource()
 		row.ResourceType, row.ResourceName, row.ErrorMessage = res.ResourceType, res.ResourceName, new("")
 		var entries []config.Entry
 		var err error = kerr.InvalidRequest // of all, where one is of an unknown kind
+		isPlain := !unknown && plainTopic(image, &res)
+		if isPlain && plain != nil {
+			row.Configs = plain
+			resp.Resources = append(resp.Resources, row)
+			continue
+		}
 		if !unknown {
 			entries, err = h.configEntries(image, metadata.ConfigResourceType(res.ResourceType), res.ResourceName)
 		}
@@ -38,14 +45,29 @@ func (h *Handlers) describeConfigs(r *wire.Request) {
 				row.ErrorMessage = text
 			}
 		}
-		for _, e := range entries {
-			if len(res.ConfigNames) == 0 || slices.Contains(res.ConfigNames, e.Name) {
-				row.Configs = append(row.Configs, describedConfig(req, e))
-			}
+		row.Configs = describedConfigs(req, res.ConfigNames, entries)
+		if isPlain {
+			plain = row.Configs
 		}
 		resp.Resources = append(resp.Resources, row)
 	}
 	r.Respond(resp)
+}
+
+// plainTopic reports whether a resource is a topic that has the cluster's defaults, and all of its settings are asked for.
+func plainTopic(image *metadata.Image, res *kmsg.DescribeConfigsRequestResource) bool {
+	return metadata.ConfigResourceType(res.ResourceType) == metadata.ConfigTopic && len(res.ConfigNames) == 0 &&
+		image.Topic(res.ResourceName) != nil && len(image.Config(metadata.ConfigTopic, res.ResourceName)) == 0
+}
+
+func describedConfigs(req *kmsg.DescribeConfigsRequest, only []string, entries []config.Entry) []kmsg.DescribeConfigsResponseResourceConfig {
+	out := make([]kmsg.DescribeConfigsResponseResourceConfig, 0, len(entries))
+	for _, e := range entries {
+		if len(only) == 0 || slices.Contains(only, e.Name) {
+			out = append(out, describedConfig(req, e))
+		}
+	}
+	return out
 }
 
 // describable reports whether there is such a kind of resource.

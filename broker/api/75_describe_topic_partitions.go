@@ -25,10 +25,9 @@ func (h *Handlers) describeTopicPartitions(r *wire.Request) {
 	for _, t := range req.Topics {
 		names = append(names, t.Topic)
 	}
+	room := max(1, min(int(req.ResponsePartitionLimit), h.Config().Topics.MaxPartitionsReply))
 	if len(names) == 0 {
-		for t := range image.Topics() {
-			names = append(names, t.Name)
-		}
+		names = topicPage(image, req.Cursor, room)
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
@@ -43,7 +42,6 @@ func (h *Handlers) describeTopicPartitions(r *wire.Request) {
 			firstPartition = c.Partition
 		}
 	}
-	room := max(1, min(int(req.ResponsePartitionLimit), h.Config().Topics.MaxPartitionsReply))
 	for _, name := range names {
 		if room <= 0 {
 			resp.NextCursor = cursorAt(name, firstPartition)
@@ -59,6 +57,27 @@ func (h *Handlers) describeTopicPartitions(r *wire.Request) {
 		}
 	}
 	r.Respond(resp)
+}
+
+// topicPage lists the topics, without order, among which the next page of all topics lies: a page of n partitions has at most n
+// topics, the rest of the cursor's, which may have none left, and the one that is the next cursor. A cluster's topics need not be sorted anew for each page.
+func topicPage(image *metadata.Image, cursor *kmsg.DescribeTopicPartitionsRequestCursor, n int) []string {
+	var names []string
+	from, beyond := "", ""
+	if cursor != nil {
+		from = cursor.Topic
+	}
+	for t := range image.Topics() {
+		if t.Name < from || beyond != "" && t.Name > beyond {
+			continue
+		}
+		if names = append(names, t.Name); len(names) > 2*n {
+			slices.Sort(names)
+			names = names[:n+2]
+			beyond = names[n+1]
+		}
+	}
+	return names
 }
 
 // describeTopicPartitionsError says err of each topic: the response has no error of its own.

@@ -79,7 +79,7 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	for round := range o.rounds {
-		for _, stage := range []func(context.Context, options, system, int, map[string]bool, *report) error{runRound, runClusterRound, runConnectRound} {
+		for _, stage := range []func(context.Context, options, system, int, map[string]bool, *report) error{runRound, runClusterRound, runConnectRound, runToolsRound} {
 			for i := range systems {
 				sys := systems[(i+round)%len(systems)]
 				if err := stage(ctx, o, sys, round, wanted, rep); err != nil {
