@@ -16,6 +16,8 @@ import (
 // checked once.
 type checkedRanges struct {
 	from atomic.Int64 // from here on they are
+	// fromOffset and whatever follows it can only lie there. A lower offset that a search finds there may have been hidden before by a damaged header.
+	fromOffset atomic.Int64
 
 	// mu guards the stretches before from that are too: disjoint, in order.
 	mu struct {
@@ -70,9 +72,12 @@ func (c *checkedRanges) add(n checkedRange) {
 	c.mu.ranges = kept
 }
 
-// cut forgets what lies beyond position: the segment is truncated there, and what comes next is written by this process.
-func (c *checkedRanges) cut(position int64) {
-	c.from.Store(min(c.from.Load(), position))
+// cut forgets what lies beyond position: the segment is truncated there, and what comes next, from offset on, is written by this process.
+func (c *checkedRanges) cut(position, offset int64) {
+	if position <= c.from.Load() {
+		c.from.Store(position)
+		c.fromOffset.Store(offset)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mu.ranges = slices.DeleteFunc(c.mu.ranges, func(r checkedRange) bool { return r.to > position })
@@ -131,7 +136,7 @@ func (s *Segment) rangeOfRead(offset int64, maxBytes int, trusted int64) (from, 
 	if err != nil && !damaged {
 		return 0, says, 0, err
 	}
-	if err == nil && at.position >= trusted {
+	if err == nil && at.position >= trusted && offset >= s.checked.fromOffset.Load() {
 		return trusted, says, trusted, nil
 	}
 	e, ok, err := s.offsetIndex.floor(offset - s.baseOffset)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/kgo-project/kgo/broker/batch"
 )
@@ -43,6 +44,9 @@ type headerCheck struct {
 // up to where all is in order; err is the damage that begins there, or an I/O error.
 func (c *headerCheck) run(from, to int64) (good int64, err error) {
 	good = from
+	if from == 0 && c.prev == nil {
+		c.prev = c.lastOfPrevious()
+	}
 	r := newEntryReader(c.seg, from)
 	var cur *batchHead
 	for {
@@ -66,6 +70,34 @@ func (c *headerCheck) run(from, to int64) (good int64, err error) {
 		}
 		cur = next
 	}
+}
+
+// lastOfPrevious is the last batch of the segment before, and firstOfNext the first of the one after, if it joins this segment and the leader epoch cache is
+// right about it; nil otherwise, as it may be as damaged as any. They tell a damaged header from a damaged cache where one leader followed another just there.
+func (c *headerCheck) lastOfPrevious() *batchHead { return c.neighbour(-1, c.seg.baseOffset-1) }
+
+func (c *headerCheck) firstOfNext() *batchHead { return c.neighbour(1, c.endOffset) }
+
+// neighbour is the batch with offset in the segment that lies so many places further.
+func (c *headerCheck) neighbour(places int, offset int64) *batchHead {
+	all := c.log.opened()
+	at := slices.Index(all, c.seg) + places
+	if at == places-1 || at < 0 || at >= len(all) || !all[at].acquire() {
+		return nil
+	}
+	defer all[at].Release()
+	found, err := all[at].locate(offset)
+	if err != nil || found.size < batch.HeaderSize {
+		return nil // damage of that segment is found when it is checked
+	}
+	b := make(batch.Batch, batch.HeaderSize)
+	if _, err := all[at].ReadAt(b, found.position); err != nil || b.Magic() != batch.MagicV2 || b.BaseOffset() > offset || b.LastOffset() < offset {
+		return nil
+	}
+	if places < 0 && b.LastOffset() != offset || places > 0 && b.BaseOffset() != offset || c.log.epochs.epochFor(b.BaseOffset()) != b.PartitionLeaderEpoch() {
+		return nil
+	}
+	return &batchHead{size: found.size, base: b.BaseOffset(), last: b.LastOffset(), epoch: b.PartitionLeaderEpoch()}
 }
 
 func (c *headerCheck) damage(position, offset int64, err error) error {
@@ -111,7 +143,7 @@ func (c *headerCheck) judge(cur, next *batchHead, atEnd bool) error {
 	if err != nil {
 		return c.damage(cur.position, cur.base, err)
 	}
-	epoch, err := c.leaderEpoch(cur, next, base)
+	epoch, err := c.leaderEpoch(cur, next, atEnd, base)
 	if err != nil {
 		return c.damage(cur.position, cur.base, err)
 	}
@@ -175,13 +207,16 @@ func (c *headerCheck) baseOffset(cur, next *batchHead, atEnd bool) (int64, error
 const leapOffsets = 1 << 20
 
 // leaderEpoch is the epoch that a batch has to have.
-func (c *headerCheck) leaderEpoch(cur, next *batchHead, base int64) (int32, error) {
+func (c *headerCheck) leaderEpoch(cur, next *batchHead, atEnd bool, base int64) (int32, error) {
 	if cur.legacy || cur.epoch == batch.NoLeaderEpoch {
 		return cur.epoch, nil
 	}
 	lowest, highest := int32(-1), int32(math.MaxInt32)
 	if prev := c.prev; prev != nil {
 		lowest = prev.epoch
+	}
+	if next == nil && atEnd {
+		next = c.firstOfNext()
 	}
 	if next != nil && next.epoch >= 0 {
 		highest = next.epoch
@@ -199,7 +234,7 @@ func (c *headerCheck) leaderEpoch(cur, next *batchHead, base int64) (int32, erro
 	}
 	// The cache has no checksum either: it counts where it is right about a neighbour.
 	right := func(h *batchHead) bool { return h != nil && c.log.epochs.epochFor(h.base) == h.epoch }
-	confirmed := base < c.epochsUpTo && (right(c.prev) && c.prev.epoch == cached || c.prev == nil && right(next))
+	confirmed := base < c.epochsUpTo && (right(c.prev) && c.prev.epoch == cached || right(next) && next.epoch == cached)
 	if confirmed || !fits {
 		return cached, nil
 	}

@@ -426,6 +426,7 @@ func (l *Log) readNextOffset(s *Segment, recoveryPoint int64) (int64, error) {
 		entry, position, err := r.next()
 		if err == io.EOF { //nolint:errorlint // next returns it as it is
 			s.checked.from.Store(from)
+			s.checked.fromOffset.Store(max(says, s.baseOffset))
 			return s.nextOffset, nil
 		}
 		var m batchMark

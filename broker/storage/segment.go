@@ -111,6 +111,7 @@ func openSegment(fsys vfs.FS, dir string, baseOffset int64, nowMs int64) (*Segme
 	}
 	s.size.Store(size)
 	s.checked.from.Store(size)
+	s.checked.fromOffset.Store(math.MaxInt64)
 	return s, nil
 }
 

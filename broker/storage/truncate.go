@@ -127,7 +127,7 @@ func (l *Log) truncateActive(seg *Segment, offset int64) (end int64, err error) 
 		return offset, err
 	}
 	seg.size.Store(at.position)
-	seg.checked.cut(at.position)
+	seg.checked.cut(at.position, offset)
 	seg.indexDirty.Store(true)
 	last, _ := seg.offsetIndex.lastEntry()
 	seg.bytesSinceIndexEntry = int(at.position - int64(last.value))

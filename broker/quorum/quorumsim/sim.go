@@ -27,6 +27,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/invariants"
 	"github.com/kgo-project/kgo/broker/quorum"
 	"github.com/kgo-project/kgo/broker/vfs"
 )
@@ -81,6 +82,9 @@ func Run(seed uint64, opts Options) (Report, error) {
 	}
 	restore := s.seedRaft(seed)
 	defer restore()
+	luck := rand.New(rand.NewPCG(seed, 0x6c75636b))
+	invariants.SetLuck(luck.IntN)
+	defer invariants.SetLuck(nil)
 	err := s.run()
 	s.report.Hash = s.hash.Sum64()
 	if err != nil {
