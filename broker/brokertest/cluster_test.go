@@ -264,3 +264,15 @@ func fourLetters(addr string) string {
 	answer, _ := io.ReadAll(conn)
 	return string(answer)
 }
+
+// setLine changes a line of a member's file, for its next start.
+func (c *cluster) setLine(m *member, key, value string) {
+	c.t.Helper()
+	raw, err := os.ReadFile(m.file)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, key+"=") })
+	c.write(m.file, append(lines, key+"="+value)...)
+}

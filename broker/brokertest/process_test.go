@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -176,16 +177,27 @@ func (p *process) client(opts ...kgo.Opt) *kgo.Client {
 	return cl
 }
 
-// freeAddr finds a port that is free now. A node that is restarted has to come back at the same one.
+// freeAddr finds a port that is free now, below those that the system gives to outgoing connections: a node that is restarted has to come back at the
+// same one, and nobody may have taken it meanwhile.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(20_000))
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		_ = ln.Close()
+		if _, given := givenAddrs.LoadOrStore(addr, true); !given {
+			return addr
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
+
+// givenAddrs are the addresses that freeAddr has given to tests, which may not have bound them yet.
+var givenAddrs sync.Map
 
 // lockedBuffer collects what a process prints while others look at it.
 type lockedBuffer struct {
