@@ -267,7 +267,7 @@ func (d *dialer) cause(err error) error {
 		errors.Is(err, kgo.ErrClientClosed) || errors.As(err, new(*UnreachableError)) || isTimeout(err)) {
 		return d.last
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
 		return fmt.Errorf("%s did not answer in time: raise --timeout if the cluster is slow", strings.Join(d.seeds, ","))
 	}
 	return err
