@@ -16,6 +16,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // clusterSpec says which processes a cluster is made of.
@@ -66,9 +67,9 @@ func startCluster(t testing.TB, spec clusterSpec) *cluster {
 			t.Fatal(err)
 		}
 	}
-	adm := kadm.NewClient(c.client())
-	c.until("all brokers", func(ctx context.Context) bool {
-		known, err := adm.BrokerMetadata(ctx)
+	cl := c.client()
+	c.until("all brokers", func(ctx context.Context) bool { // not by kadm, which would go on with the brokers that the client knew at first
+		known, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, cl)
 		return err == nil && len(known.Brokers) == spec.brokers
 	})
 	return c
