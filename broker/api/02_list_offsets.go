@@ -7,7 +7,7 @@ package api
 //     Without tiered storage -4 is -2, and -5 and -6 find nothing.
 //   - v0 returns segment boundaries, several of them. v2 read_committed (KIP-98). v4 leader epochs (KIP-320).
 //   - v5 OFFSET_NOT_AVAILABLE while a new leader doesn't know the high watermark; before, LEADER_NOT_AVAILABLE.
-//   - A partition named twice gets INVALID_REQUEST.
+//   - A partition named twice gets INVALID_REQUEST; a topic without partitions has no row.
 
 import (
 	"errors"
@@ -33,10 +33,9 @@ func (d *Data) ListOffsets(r *wire.Request) {
 			seen[ident.TopicPartition{Topic: req.Topics[i].Topic, Partition: req.Topics[i].Partitions[k].Partition}]++
 		}
 	}
+	rows := make(map[string]int) // a topic has one row, however often it is named
 	for i := range req.Topics {
 		t := &req.Topics[i]
-		row := kmsg.NewListOffsetsResponseTopic()
-		row.Topic = t.Topic
 		allowed := d.topicAllowed(r, opDescribe, t.Topic)
 		for k := range t.Partitions {
 			p := &t.Partitions[k]
@@ -59,12 +58,19 @@ func (d *Data) ListOffsets(r *wire.Request) {
 			if seen[q.TopicPartition] == answered {
 				continue // named twice, and told so once
 			}
-			row.Partitions = append(row.Partitions, d.listOffset(q, int(p.MaxNumOffsets), r.Version, err))
+			at, ok := rows[t.Topic]
+			if !ok {
+				at = len(resp.Topics)
+				rows[t.Topic] = at
+				row := kmsg.NewListOffsetsResponseTopic()
+				row.Topic = t.Topic
+				resp.Topics = append(resp.Topics, row)
+			}
+			resp.Topics[at].Partitions = append(resp.Topics[at].Partitions, d.listOffset(q, int(p.MaxNumOffsets), r.Version, err))
 			if errors.Is(err, kerr.InvalidRequest) {
 				seen[q.TopicPartition] = answered
 			}
 		}
-		resp.Topics = append(resp.Topics, row)
 	}
 	r.Respond(resp)
 }

@@ -4,6 +4,7 @@ package api
 //
 //   - -1 means all records up to the high watermark; beyond it is OFFSET_OUT_OF_RANGE.
 //   - The answer waits until no living replica has the records any more, or until the timeout.
+//   - A partition named twice is answered once, for the last offset; a topic without partitions has no row.
 //   - Internal topics get INVALID_TOPIC_EXCEPTION, and topics without cleanup.policy=delete POLICY_VIOLATION.
 
 import (
@@ -19,6 +20,7 @@ import (
 func (d *Data) DeleteRecords(r *wire.Request) {
 	req := r.Body.(*kmsg.DeleteRecordsRequest)
 	var partitions []replica.DeleteRecordsPartition
+	seen := make(map[ident.TopicPartition]int)
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		var err error
@@ -26,21 +28,31 @@ func (d *Data) DeleteRecords(r *wire.Request) {
 			err = kerr.TopicAuthorizationFailed
 		}
 		for _, p := range t.Partitions {
-			partitions = append(partitions, replica.DeleteRecordsPartition{TopicPartition: ident.TopicPartition{Topic: t.Topic, Partition: p.Partition}, BeforeOffset: p.Offset, Err: err})
+			asked := replica.DeleteRecordsPartition{TopicPartition: ident.TopicPartition{Topic: t.Topic, Partition: p.Partition}, BeforeOffset: p.Offset, Err: err}
+			if at, ok := seen[asked.TopicPartition]; ok {
+				partitions[at] = asked
+				continue
+			}
+			seen[asked.TopicPartition] = len(partitions)
+			partitions = append(partitions, asked)
 		}
 	}
 	d.Replica.DeleteRecords(partitions, milliseconds(req.TimeoutMillis), func(results []replica.DeleteRecordsResult) {
 		resp := respondKind[*kmsg.DeleteRecordsResponse](r)
-		for i := range req.Topics {
-			t := kmsg.NewDeleteRecordsResponseTopic()
-			t.Topic = req.Topics[i].Topic
-			for _, p := range req.Topics[i].Partitions {
-				row := kmsg.NewDeleteRecordsResponseTopicPartition()
-				row.Partition, row.LowWatermark, row.ErrorCode = p.Partition, results[0].LowWatermark, wire.ErrorCode(results[0].Err)
-				t.Partitions = append(t.Partitions, row)
-				results = results[1:]
+		rows := make(map[string]int)
+		for i := range partitions {
+			tp := partitions[i].TopicPartition
+			at, ok := rows[tp.Topic]
+			if !ok {
+				at = len(resp.Topics)
+				rows[tp.Topic] = at
+				t := kmsg.NewDeleteRecordsResponseTopic()
+				t.Topic = tp.Topic
+				resp.Topics = append(resp.Topics, t)
 			}
-			resp.Topics = append(resp.Topics, t)
+			row := kmsg.NewDeleteRecordsResponseTopicPartition()
+			row.Partition, row.LowWatermark, row.ErrorCode = tp.Partition, results[i].LowWatermark, wire.ErrorCode(results[i].Err)
+			resp.Topics[at].Partitions = append(resp.Topics[at].Partitions, row)
 		}
 		r.Respond(resp)
 	})

@@ -17,7 +17,7 @@ func (h *Handlers) initProducerID(r *wire.Request) {
 	req := r.Body.(*kmsg.InitProducerIDRequest)
 	resp := req.ResponseKind().(*kmsg.InitProducerIDResponse)
 	resp.ProducerID, resp.ProducerEpoch = -1, -1
-	if req.TransactionalID != nil || (req.ProducerID < 0) != (req.ProducerEpoch < 0) {
+	if req.TransactionalID != nil || (req.ProducerID == -1) != (req.ProducerEpoch == -1) {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 		r.Respond(resp)
 		return

@@ -19,12 +19,13 @@ func (d *Data) AlterReplicaLogDirs(r *wire.Request) {
 	resp := respondKind[*kmsg.AlterReplicaLogDirsResponse](r)
 	allowed := d.allowed(r, opAlter, resourceCluster, clusterName)
 	index := make(map[string]int)
+	seen := make(map[ident.TopicPartition]bool) // a partition named twice goes where it was named first
 	for i := range req.Dirs {
 		dir := &req.Dirs[i]
 		for k := range dir.Topics {
 			t := &dir.Topics[k]
 			at, ok := index[t.Topic]
-			if !ok {
+			if !ok && len(t.Partitions) > 0 {
 				at = len(resp.Topics)
 				index[t.Topic] = at
 				out := kmsg.NewAlterReplicaLogDirsResponseTopic()
@@ -32,10 +33,15 @@ func (d *Data) AlterReplicaLogDirs(r *wire.Request) {
 				resp.Topics = append(resp.Topics, out)
 			}
 			for _, partition := range t.Partitions {
+				tp := ident.TopicPartition{Topic: t.Topic, Partition: partition}
+				if seen[tp] {
+					continue
+				}
+				seen[tp] = true
 				row := kmsg.NewAlterReplicaLogDirsResponseTopicPartition()
 				row.Partition, row.ErrorCode = partition, kerr.ClusterAuthorizationFailed.Code
 				if allowed {
-					row.ErrorCode = wire.ErrorCode(d.Replica.AlterLogDir(ident.TopicPartition{Topic: t.Topic, Partition: partition}, dir.Dir))
+					row.ErrorCode = wire.ErrorCode(d.Replica.AlterLogDir(tp, dir.Dir))
 				}
 				resp.Topics[at].Partitions = append(resp.Topics[at].Partitions, row)
 			}

@@ -26,7 +26,7 @@ func (h *Handlers) listConfigResources(r *wire.Request) {
 	case len(types) == 0:
 		types = []int8{int8(metadata.ConfigTopic), int8(metadata.ConfigBroker), int8(metadata.ConfigBrokerLogger), int8(metadata.ConfigClientMetrics), int8(metadata.ConfigGroup)}
 	}
-	for _, t := range types {
+	for _, t := range slices.Compact(slices.Sorted(slices.Values(types))) {
 		names, ok := configResourceNames(image, metadata.ConfigResourceType(t))
 		if !ok {
 			resp.ErrorCode, resp.ConfigResources = kerr.UnsupportedVersion.Code, nil

@@ -12,6 +12,22 @@ import (
 
 // TestInteropAnswersAreApacheKafkas plays the scripts of testdata/parity to Apache Kafka itself: what they expect is what it says.
 func TestInteropAnswersAreApacheKafkas(t *testing.T) {
+	addr := startApache(t, "parity-interop")
+	files, err := filepath.Glob("testdata/parity/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if filepath.Base(file) == "groups_consumer" {
+			continue // assignments are computed in a thread of their own there: which answer has them depends on timing
+		}
+		t.Run(filepath.Base(file), func(t *testing.T) { playParity(t, file, addr) })
+	}
+}
+
+// startApache starts an Apache Kafka with parityConfig, which the test's end removes, and returns its address.
+func startApache(t *testing.T, name string) string {
+	t.Helper()
 	lab := os.Getenv("KAFKA_LAB_CMD")
 	if lab == "" {
 		t.Skip("KAFKA_LAB_CMD is not set: no Apache Kafka to ask")
@@ -21,7 +37,6 @@ func TestInteropAnswersAreApacheKafkas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const name = "parity-interop"
 	if out, err := exec.CommandContext(t.Context(), lab, append([]string{"start", name, port}, parityConfig...)...).CombinedOutput(); err != nil {
 		t.Fatalf("starting Apache Kafka: %v\n%s", err, out)
 	}
@@ -30,14 +45,5 @@ func TestInteropAnswersAreApacheKafkas(t *testing.T) {
 			t.Errorf("stopping Apache Kafka: %v\n%s", err, out)
 		}
 	})
-	files, err := filepath.Glob("testdata/parity/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if filepath.Base(file) == "groups_consumer" {
-			continue // assignments are computed in a thread of their own there: which answer has them depends on timing
-		}
-		t.Run(filepath.Base(file), func(t *testing.T) { playParity(t, file, "127.0.0.1:"+port) })
-	}
+	return "127.0.0.1:" + port
 }

@@ -23,7 +23,10 @@ var apacheMin = map[int16]int16{0: 3, 1: 4, 2: 1, 8: 2, 9: 1, 19: 2, 20: 1, 23: 
 
 // apacheMaxOf is the highest version of Apache Kafka 4.3; package kmsg knows newer ones of a few requests.
 func apacheMaxOf(req kmsg.Request) int16 {
-	if req.Key() == 42 {
+	switch req.Key() {
+	case 18:
+		return 4
+	case 42:
 		return 2
 	}
 	return req.MaxVersion()

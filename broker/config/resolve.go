@@ -377,6 +377,7 @@ func (r *resolver) coordinators() {
 		ConsumerHeartbeatInterval:  r.Duration("group.consumer.heartbeat.interval.ms"),
 		ConsumerMaxSize:            r.Int("group.consumer.max.size"),
 		ConsumerAssignors:          r.List("group.consumer.assignors"),
+		MigrationPolicy:            strings.ToLower(r.String("group.consumer.migration.policy")),
 		ConsumerAssignmentInterval: r.Duration("group.consumer.assignment.interval.ms"),
 	}
 	r.Transaction = Transaction{

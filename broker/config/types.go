@@ -243,6 +243,7 @@ type Groups struct {
 	ConsumerHeartbeatInterval  time.Duration
 	ConsumerMaxSize            int
 	ConsumerAssignors          []string
+	MigrationPolicy            string // disabled, downgrade, upgrade or bidirectional
 	ConsumerAssignmentInterval time.Duration
 }
 

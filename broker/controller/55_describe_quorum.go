@@ -10,7 +10,7 @@ import (
 // DescribeQuorum: v0-v2
 //
 // Who leads the metadata quorum, who its voters and observers are, and how far each is (KIP-595, KIP-836). The only partition that it knows is
-// __cluster_metadata-0.
+// __cluster_metadata-0, and it must be asked for alone.
 //
 // v1: times. v2: directory ids and the voters' endpoints (KIP-853).
 func (c *call) describeQuorum(req *kmsg.DescribeQuorumRequest) (Result, error) {
@@ -19,21 +19,28 @@ func (c *call) describeQuorum(req *kmsg.DescribeQuorumRequest) (Result, error) {
 		return Result{}, failf(kerr.UnsupportedVersion, "This controller's quorum can't be described.")
 	}
 	state := c.cfg.Quorum.DescribeQuorum()
+	resp.ErrorMessage = new("")
+	valid := len(req.Topics) == 1 && req.Topics[0].Topic == clusterMetadataTopic &&
+		len(req.Topics[0].Partitions) == 1 && req.Topics[0].Partitions[0].Partition == 0
 	for _, topic := range req.Topics {
 		row := kmsg.NewDescribeQuorumResponseTopic()
 		row.Topic = topic.Topic
 		for _, p := range topic.Partitions {
 			answer := kmsg.NewDescribeQuorumResponseTopicPartition()
 			answer.Partition = p.Partition
-			if topic.Topic == clusterMetadataTopic && p.Partition == 0 {
+			if valid {
+				answer.ErrorMessage = new("")
 				answer.LeaderID, answer.LeaderEpoch, answer.HighWatermark = int32(state.LeaderID), state.LeaderEpoch, state.HighWatermark
 				answer.CurrentVoters, answer.Observers = replicaStates(state.Voters), replicaStates(state.Observers)
 			} else {
-				answer.ErrorCode = kerr.UnknownTopicOrPartition.Code
+				answer.ErrorCode, answer.ErrorMessage = kerr.UnknownTopicOrPartition.Code, new("This server does not host this topic-partition.")
 			}
 			row.Partitions = append(row.Partitions, answer)
 		}
 		resp.Topics = append(resp.Topics, row)
+	}
+	if !valid {
+		return Result{Response: resp}, nil
 	}
 	for _, v := range state.Voters {
 		node := kmsg.NewDescribeQuorumResponseNode()

@@ -57,7 +57,7 @@ func (c *call) updateFeatures(req *kmsg.UpdateFeaturesRequest) (Result, error) {
 	if req.Version <= 1 {
 		for _, u := range req.FeatureUpdates {
 			row := kmsg.NewUpdateFeaturesResponseResult()
-			row.Feature = u.Feature
+			row.Feature, row.ErrorMessage = u.Feature, new("NONE") // the name of the error that there isn't
 			resp.Results = append(resp.Results, row)
 		}
 	}

@@ -136,7 +136,7 @@ func (p *Partition) read(params *FetchParams, fp *FetchPartition, out *FetchResu
 		defer p.gate.RUnlock()
 	}
 	p.mu.Lock()
-	if err := p.checkLocked(fp.CurrentLeaderEpoch, params.leaderOnly()); err != nil {
+	if err := p.checkLocked(max(-1, fp.CurrentLeaderEpoch), params.leaderOnly()); err != nil {
 		p.mu.Unlock()
 		return state, err
 	}

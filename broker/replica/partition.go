@@ -88,9 +88,9 @@ func (p *Partition) checkLocked(requested int32, leaderOnly bool) error {
 	switch {
 	case p.mu.closed != nil:
 		return p.mu.closed
-	case requested >= 0 && requested < m.leaderEpoch:
+	case requested != -1 && requested < m.leaderEpoch:
 		return kerr.FencedLeaderEpoch
-	case requested >= 0 && requested > m.leaderEpoch:
+	case requested != -1 && requested > m.leaderEpoch:
 		return kerr.UnknownLeaderEpoch
 	case m.role != roleLeader && (leaderOnly || m.role == roleNone):
 		return kerr.NotLeaderForPartition

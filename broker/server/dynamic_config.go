@@ -99,6 +99,8 @@ func groupConfig(cfg *config.Broker, log *slog.Logger) group.Config {
 	c.ConsumerProtocol = slices.Contains(g.Protocols, "consumer")
 	c.ConsumerSessionTimeout, c.ConsumerHeartbeatInterval, c.ConsumerMaxSize = g.ConsumerSessionTimeout, g.ConsumerHeartbeatInterval, g.ConsumerMaxSize
 	c.ConsumerAssignors, c.ConsumerAssignmentInterval = g.ConsumerAssignors, g.ConsumerAssignmentInterval
+	c.OnlineUpgrade = g.MigrationPolicy == "bidirectional" || g.MigrationPolicy == "upgrade"
+	c.OnlineDowngrade = g.MigrationPolicy == "bidirectional" || g.MigrationPolicy == "downgrade"
 	c.Logger = log
 	return c
 }

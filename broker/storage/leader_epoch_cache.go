@@ -163,7 +163,7 @@ func (c *leaderEpochCache) all() []EpochEntry {
 func (c *leaderEpochCache) endOffsetFor(requested int32, logEndOffset int64) (leaderEpoch int32, endOffset int64) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if requested < 0 || len(c.entries) == 0 {
+	if requested == -1 || len(c.entries) == 0 {
 		return -1, -1
 	}
 	latest := c.entries[len(c.entries)-1]

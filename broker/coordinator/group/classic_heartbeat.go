@@ -7,6 +7,9 @@ import (
 
 // heartbeat handles Heartbeat.
 func (s *shard) heartbeat(req *kmsg.HeartbeatRequest) error {
+	if g := s.consumers[req.Group]; g != nil {
+		return s.heartbeatInConsumerGroup(g, req)
+	}
 	g := s.group(req.Group)
 	if g == nil {
 		return kerr.UnknownMemberID

@@ -41,7 +41,7 @@ func (s *shard) join(j *joinRequest) {
 	req := j.req
 	if c := s.consumers[req.Group]; c != nil {
 		if len(c.members) > 0 {
-			s.refuseJoin(j, req.MemberID, kerr.InconsistentGroupProtocol)
+			s.joinConsumerGroup(c, j)
 			return
 		}
 		for _, r := range consumerTombstones(c) {

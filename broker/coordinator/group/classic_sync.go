@@ -11,6 +11,10 @@ import (
 
 // sync handles SyncGroup: the leader brings the assignment, the others wait for it.
 func (s *shard) sync(req *kmsg.SyncGroupRequest, w *syncWaiter) {
+	if g := s.consumers[req.Group]; g != nil {
+		s.syncInConsumerGroup(g, req, w)
+		return
+	}
 	g := s.group(req.Group)
 	if err := validateSync(g, req); err != nil {
 		s.replySync(w, syncError(w.version, err))

@@ -40,6 +40,9 @@ type Config struct {
 	ConsumerAssignors          []string      // group.consumer.assignors; the first is the default
 	ConsumerAssignmentInterval time.Duration // group.consumer.assignment.interval.ms
 
+	// group.consumer.migration.policy: whether a group with members may change to the consumer protocol, and back.
+	OnlineUpgrade, OnlineDowngrade bool
+
 	// AssignmentInterval is ConsumerAssignmentInterval where that can change while the broker runs; may be nil.
 	AssignmentInterval func() time.Duration
 
@@ -70,6 +73,8 @@ func DefaultConfig() Config {
 		ConsumerMaxSize:               1<<31 - 1,
 		ConsumerAssignors:             []string{"uniform", "range"},
 		ConsumerAssignmentInterval:    time.Second,
+		OnlineUpgrade:                 true,
+		OnlineDowngrade:               true,
 	}
 }
 

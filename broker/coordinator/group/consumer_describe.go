@@ -6,6 +6,12 @@ import (
 	"github.com/kgo-project/kgo/broker/ident"
 )
 
+// The member types of ConsumerGroupDescribe since version 1.
+const (
+	memberTypeClassic  = 0
+	memberTypeConsumer = 1
+)
+
 // describeConsumer handles one group of ConsumerGroupDescribe.
 func (s *shard) describeConsumer(groupID string) kmsg.ConsumerGroupDescribeResponseGroup {
 	r := kmsg.NewConsumerGroupDescribeResponseGroup()
@@ -30,7 +36,10 @@ func (s *shard) describeConsumer(groupID string) kmsg.ConsumerGroupDescribeRespo
 		for _, topic := range sortedIDs(g.target[memberID]) {
 			s.describeTopic(&rm.TargetAssignment, topic, g.target[memberID][topic])
 		}
-		rm.MemberType = 1 // of the consumer protocol
+		rm.MemberType = memberTypeConsumer
+		if m.classic != nil {
+			rm.MemberType = memberTypeClassic
+		}
 		r.Members = append(r.Members, rm)
 	}
 	return r

@@ -71,6 +71,7 @@ type consumerMember struct {
 	regex            string   // subscribed pattern, "" for none
 	serverAssignor   *string
 	rebalanceTimeout time.Duration
+	classic          *classicProtocols // of a member that speaks the classic protocol; see migrate_member.go
 
 	state         memberState
 	memberEpoch   int32
@@ -141,7 +142,8 @@ func (m *consumerMember) reconciledTo(epoch int32) bool {
 // sameSubscription says whether the log holds the same about two versions of a member, apart from its assignment.
 func (m *consumerMember) sameSubscription(o *consumerMember) bool {
 	return equalPtr(m.instanceID, o.instanceID) && equalPtr(m.rackID, o.rackID) && m.clientID == o.clientID && m.clientHost == o.clientHost &&
-		slices.Equal(m.topics, o.topics) && m.regex == o.regex && equalPtr(m.serverAssignor, o.serverAssignor) && m.rebalanceTimeout == o.rebalanceTimeout
+		slices.Equal(m.topics, o.topics) && m.regex == o.regex && equalPtr(m.serverAssignor, o.serverAssignor) && m.rebalanceTimeout == o.rebalanceTimeout &&
+		m.classic.equal(o.classic)
 }
 
 func (m *consumerMember) sameAssignment(o *consumerMember) bool {

@@ -71,6 +71,10 @@ func (s *shard) consumerHeartbeat(ctx RequestContext, req *kmsg.ConsumerGroupHea
 	if req.MemberEpoch < 0 {
 		return s.consumerLeave(g, req, resp)
 	}
+	if classic := s.group(req.Group); classic != nil && !classic.is(stateEmpty) {
+		g = s.upgrade(classic)
+		defer func() { s.divisible = false }() // half of a group is in neither protocol
+	}
 	if req.MemberID == "" {
 		req.MemberID = s.newID()
 	}
@@ -92,7 +96,7 @@ func (s *shard) consumerHeartbeat(ctx RequestContext, req *kmsg.ConsumerGroupHea
 	g = s.updateSubscription(req.Group, before, &after)
 	s.updateTarget(g)
 
-	m := s.reconcile(g, req)
+	m := s.reconcile(g, req.MemberID, req.Topics)
 	s.expectConsumer(g, m.memberID)
 	resp.MemberID, resp.MemberEpoch = &m.memberID, m.memberEpoch
 	resp.HeartbeatIntervalMillis = int32(s.cfg.consumerHeartbeat(g.groupID).Milliseconds())
@@ -111,11 +115,10 @@ func (s *shard) consumerGroupFor(req *kmsg.ConsumerGroupHeartbeatRequest) (*cons
 	}
 	classic := s.group(req.Group)
 	switch {
-	case classic != nil && req.MemberEpoch == joinEpoch && !classic.is(stateEmpty) && classic.protocolType != consumerProtocolType:
-		return nil, wire.Refusef(kerr.GroupIDNotFound,
-			"Cannot upgrade classic group %s to consumer group because the group does not use the consumer embedded protocol.", req.Group)
-	case classic != nil && (req.MemberEpoch != joinEpoch || !classic.is(stateEmpty)):
+	case classic != nil && req.MemberEpoch != joinEpoch:
 		return nil, notA("consumer", req.Group)
+	case classic != nil && !classic.is(stateEmpty):
+		return nil, s.validateUpgrade(classic)
 	case req.MemberEpoch < 0:
 		return nil, notFound(req.Group)
 	case req.MemberEpoch != joinEpoch:
@@ -159,7 +162,7 @@ func (s *shard) subscribingMember(g *consumerGroup, req *kmsg.ConsumerGroupHeart
 	switch {
 	case m == nil:
 		return fresh, nil
-	case m.memberEpoch != leaveStaticEpoch:
+	case m.memberEpoch != leaveStaticEpoch && m.classic == nil:
 		return nil, wire.Refusef(kerr.UnreleasedInstanceID,
 			"Static member %s with instance id %s cannot join the group because the instance id is owned by %s member.",
 			req.MemberID, *req.InstanceID, m.memberID)
@@ -227,6 +230,7 @@ func (s *shard) replaceConsumer(g *consumerGroup, old *consumerMember, memberID 
 // updatedBy is the member with what the heartbeat says; fields that are left out have not changed.
 func updatedBy(before *consumerMember, ctx RequestContext, req *kmsg.ConsumerGroupHeartbeatRequest) (consumerMember, error) {
 	m := *before
+	m.classic = nil
 	m.clientID, m.clientHost = ctx.ClientID, ctx.ClientHost
 	if req.InstanceID != nil {
 		m.instanceID = req.InstanceID
@@ -252,11 +256,11 @@ func updatedBy(before *consumerMember, ctx RequestContext, req *kmsg.ConsumerGro
 	return m, nil
 }
 
-// reconcile moves the member towards its target.
-func (s *shard) reconcile(g *consumerGroup, req *kmsg.ConsumerGroupHeartbeatRequest) *consumerMember {
-	m := g.members[req.MemberID]
+// reconcile moves the member towards its target. reported is what it says it has, nil if it doesn't say.
+func (s *shard) reconcile(g *consumerGroup, memberID string, reported []kmsg.ConsumerGroupHeartbeatRequestTopic) *consumerMember {
+	m := g.members[memberID]
 	r := reconciliation{
-		member: *m, target: g.target[m.memberID], targetEpoch: g.assignmentEpoch, isOwned: g.isOwned, reported: req.Topics,
+		member: *m, target: g.target[m.memberID], targetEpoch: g.assignmentEpoch, isOwned: g.isOwned, reported: reported,
 	}
 	next := r.next()
 	if m.sameAssignment(&next) {
@@ -269,7 +273,7 @@ func (s *shard) reconcile(g *consumerGroup, req *kmsg.ConsumerGroupHeartbeatRequ
 	} else {
 		s.timers.Cancel(key)
 	}
-	return g.members[req.MemberID]
+	return g.members[memberID]
 }
 
 func heartbeatAssignment(o owned) *kmsg.ConsumerGroupHeartbeatResponseAssignment {

@@ -74,8 +74,13 @@ func (g *consumerGroup) leaving(asked kmsg.LeaveGroupRequestMember) (memberID st
 	return memberID, nil
 }
 
-// fence removes members and begins a group epoch without them.
+// fence removes members and begins a group epoch without them. Where only members of the classic protocol are left, the group becomes a
+// classic one again.
 func (s *shard) fence(g *consumerGroup, memberIDs ...string) {
+	if s.maybeDowngrade(g, memberIDs...) {
+		s.prepareRebalance(s.group(g.groupID), "the last member of the consumer protocol is gone")
+		return
+	}
 	for _, memberID := range memberIDs {
 		s.cancelConsumer(g.groupID, memberID)
 		for _, r := range memberTombstones(g.groupID, memberID) {
@@ -89,11 +94,17 @@ func (s *shard) fence(g *consumerGroup, memberIDs ...string) {
 func (s *shard) cancelConsumer(groupID, memberID string) {
 	s.timers.Cancel(timerKey{timerSession, groupID, memberID})
 	s.timers.Cancel(timerKey{timerRevocation, groupID, memberID})
+	s.timers.Cancel(timerKey{timerRejoin, groupID, memberID})
+	s.timers.Cancel(timerKey{timerMemberSync, groupID, memberID})
 }
 
 // expectConsumer starts the member's session anew.
 func (s *shard) expectConsumer(g *consumerGroup, memberID string) {
-	s.timers.Schedule(timerKey{timerSession, g.groupID, memberID}, s.now.Add(s.cfg.consumerSession(g.groupID)))
+	session := s.cfg.consumerSession(g.groupID)
+	if c := g.members[memberID].classic; c != nil {
+		session = c.sessionTimeout
+	}
+	s.timers.Schedule(timerKey{timerSession, g.groupID, memberID}, s.now.Add(session))
 }
 
 // expireConsumer is a consumer group's timer.
@@ -103,6 +114,9 @@ func (s *shard) expireConsumer(g *consumerGroup, key timerKey) {
 	case m == nil:
 	case key.kind == timerSession:
 		s.log.Info("member's session expired", "group", g.groupID, "member", key.member)
+		s.fence(g, key.member)
+	case key.kind == timerRejoin || key.kind == timerMemberSync:
+		s.log.Info("member did not take part in the rebalance in time", "group", g.groupID, "member", key.member, "epoch", m.memberEpoch)
 		s.fence(g, key.member)
 	case key.kind == timerRevocation && m.state == memberUnrevoked:
 		s.log.Info("member did not give up partitions in time", "group", g.groupID, "member", key.member, "epoch", m.memberEpoch)

@@ -20,11 +20,11 @@ func (g *consumerGroup) validateCommit(id commitIdentity) (commitCheck, error) {
 	if m == nil {
 		return nil, unknownMember(id.memberID, g.groupID)
 	}
-	if !id.transactional && id.version < 9 {
+	if !id.transactional && id.version < 9 && m.classic == nil {
 		return nil, kerr.UnsupportedVersion // its errors can't say what a member of this protocol has to know
 	}
 	stale := kerr.StaleMemberEpoch
-	if id.transactional {
+	if id.transactional || m.classic != nil {
 		stale = kerr.IllegalGeneration
 	}
 	switch {
@@ -52,6 +52,9 @@ func (s *shard) validateFetch(req *kmsg.OffsetFetchRequestGroup) error {
 		return kerr.UnknownMemberID
 	}
 	if req.MemberEpoch != m.memberEpoch {
+		if m.classic != nil {
+			return kerr.IllegalGeneration
+		}
 		return kerr.StaleMemberEpoch
 	}
 	return nil

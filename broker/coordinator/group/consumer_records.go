@@ -34,6 +34,7 @@ func memberRecord(groupID string, m *consumerMember) coordinator.Record {
 		InstanceId: m.instanceID, RackId: m.rackID, ClientId: m.clientID, ClientHost: m.clientHost,
 		SubscribedTopicNames: m.topics, SubscribedTopicRegex: &m.regex,
 		RebalanceTimeoutMs: int32(m.rebalanceTimeout.Milliseconds()), ServerAssignor: m.serverAssignor,
+		ClassicMemberMetadata: m.classic.toRecord(),
 	}
 	return encode(&record.ConsumerGroupMemberMetadataKey{GroupId: groupID, MemberId: m.memberID}, v, consumerVersion)
 }
@@ -151,6 +152,7 @@ func (s *shard) replayMember(k *record.ConsumerGroupMemberMetadataKey, value []b
 	m.instanceID, m.rackID, m.clientID, m.clientHost = v.InstanceId, v.RackId, v.ClientId, v.ClientHost
 	m.topics, m.regex, m.serverAssignor = v.SubscribedTopicNames, deref(v.SubscribedTopicRegex), v.ServerAssignor
 	m.rebalanceTimeout = time.Duration(v.RebalanceTimeoutMs) * time.Millisecond
+	m.classic = loadClassicProtocols(v.ClassicMemberMetadata)
 	g.members[k.MemberId] = &m
 	if m.instanceID != nil {
 		g.staticMembers[*m.instanceID] = m.memberID

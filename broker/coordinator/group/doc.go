@@ -20,4 +20,7 @@
 //	                                       +------ join, leave, expiry --------+---------------------------------------+
 //
 // Offsets change only in replay.
+//
+// A consumer group ([consumerGroup], KIP-848) is in the log with all that it has, and may have members of both protocols; how a group with members
+// goes from one protocol to the other is in migrate.go.
 package group

@@ -23,6 +23,9 @@ func (s *shard) deleteOffsets(req *kmsg.OffsetDeleteRequest, partitionCode func(
 	s.divisible = true
 	topics := make([]kmsg.OffsetDeleteResponseTopic, 0, len(req.Topics))
 	for _, t := range req.Topics {
+		if len(t.Partitions) == 0 {
+			continue
+		}
 		rt := kmsg.NewOffsetDeleteResponseTopic()
 		rt.Topic = t.Topic
 		for _, p := range t.Partitions {

@@ -53,10 +53,14 @@ func (s *Service) OffsetCommit(_ RequestContext, req *kmsg.OffsetCommitRequest, 
 
 func commitResponse(req *kmsg.OffsetCommitRequest, topics []commitTopic, err error) *kmsg.OffsetCommitResponse {
 	resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
-	resp.Topics = make([]kmsg.OffsetCommitResponseTopic, len(topics))
+	resp.Topics = make([]kmsg.OffsetCommitResponseTopic, 0, len(topics))
 	failed := errorCode(err)
 	for i, t := range topics {
-		rt := &resp.Topics[i]
+		if len(t.partitions) == 0 {
+			continue
+		}
+		resp.Topics = append(resp.Topics, kmsg.OffsetCommitResponseTopic{})
+		rt := &resp.Topics[len(resp.Topics)-1]
 		rt.Topic, rt.TopicID = req.Topics[i].Topic, req.Topics[i].TopicID
 		rt.Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, len(t.partitions))
 		for j, p := range t.partitions {

@@ -45,6 +45,8 @@ const (
 	timerCleanup                     // expired offsets and empty groups are looked for
 	timerSession                     // a session in a consumer group ends
 	timerRevocation                  // a member of a consumer group had to give up partitions by now
+	timerRejoin                      // a classic member of a consumer group had to send JoinGroup by now
+	timerMemberSync                  // ... or SyncGroup
 )
 
 type timerKey struct {
@@ -100,7 +102,7 @@ func (s *shard) Tick(now time.Time) coordinator.Outcome {
 		case key.kind == timerCleanup:
 			s.cleanup()
 			s.timers.Schedule(key, now.Add(s.cfg.OffsetsRetentionCheckInterval))
-		case key.kind == timerSession || key.kind == timerRevocation:
+		case key.kind >= timerSession:
 			if g := s.consumers[key.group]; g != nil {
 				s.expireConsumer(g, key)
 			}

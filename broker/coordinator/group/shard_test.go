@@ -260,6 +260,10 @@ func (w *world) config(a args) {
 	w.cfg.OffsetMetadataMaxBytes = int(a.num("metadata-max", int64(w.cfg.OffsetMetadataMaxBytes)))
 	w.cfg.OffsetsRetention = a.dur("retention", w.cfg.OffsetsRetention)
 	w.large = int(a.num("max-batch", int64(w.large)))
+	w.cfg.ConsumerMaxSize = int(a.num("consumer-max-size", int64(w.cfg.ConsumerMaxSize)))
+	if policy := a.str("migration", ""); policy != "" {
+		w.cfg.OnlineUpgrade, w.cfg.OnlineDowngrade = policy == "upgrade" || policy == "bidirectional", policy == "downgrade" || policy == "bidirectional"
+	}
 }
 
 func (w *world) setFail(a args) {
@@ -280,7 +284,55 @@ func subscription(topics ...string) []byte {
 	return b
 }
 
-// join LABEL group=g [member=LABEL] [instance=i] [version=9] [session=10s] [rebalance=60s] [type=consumer] [protocols=(range)] [topics=(t)] [meta=text]
+// cooperative is what a consumer sends that keeps its partitions in a rebalance: it says which.
+func cooperative(topics, owns []string) []byte {
+	m := record.ConsumerProtocolSubscription{Topics: topics, GenerationId: -1}
+	for topic, partitions := range partitionLists(owns) {
+		m.OwnedPartitions = append(m.OwnedPartitions, record.ConsumerProtocolSubscriptionTopicPartition{Topic: topic, Partitions: partitions})
+	}
+	b, _ := m.AppendTo(binary.BigEndian.AppendUint16(nil, 3), 3)
+	return b
+}
+
+// partitionLists reads t:0+1.
+func partitionLists(lists []string) map[string][]int32 {
+	out := map[string][]int32{}
+	for _, v := range lists {
+		topic, partitions, _ := strings.Cut(v, ":")
+		for p := range strings.SplitSeq(partitions, "+") {
+			if n, err := strconv.Atoi(p); err == nil {
+				out[topic] = append(out[topic], int32(n))
+			}
+		}
+	}
+	return out
+}
+
+// embedded is a consumer's assignment in the classic protocol.
+func embedded(list string) []byte {
+	m := record.ConsumerProtocolAssignment{}
+	for topic, partitions := range partitionLists([]string{list}) {
+		m.AssignedPartitions = append(m.AssignedPartitions, record.ConsumerProtocolAssignmentTopicPartition{Topic: topic, Partitions: partitions})
+	}
+	b, _ := m.AppendTo(binary.BigEndian.AppendUint16(nil, 0), 0)
+	return b
+}
+
+// assignmentString shows an assignment that a consumer understands as partitions, others as they are.
+func assignmentString(b []byte) string {
+	m := record.ConsumerProtocolAssignment{}
+	version, body, ok := embeddedVersion(b, 3)
+	if rest, err := m.ReadFrom(body, version); !ok || err != nil || len(rest) > 0 {
+		return strconv.Quote(string(b))
+	}
+	s := []string{}
+	for _, t := range m.AssignedPartitions {
+		s = append(s, fmt.Sprint(t.Topic, t.Partitions))
+	}
+	return "{" + strings.Join(s, " ") + "}"
+}
+
+// join LABEL group=g [member=LABEL] [instance=i] [version=9] [session=10s] [rebalance=60s] [type=consumer] [protocols=(range)] [topics=(t)] [owns=(t:0+1)] [meta=text]
 func (w *world) join(a args) {
 	label := a.label()
 	req := kmsg.NewPtrJoinGroupRequest()
@@ -301,6 +353,9 @@ func (w *world) join(a args) {
 		p.Name, p.Metadata = name, []byte(a.str("meta", ""))
 		if a.has("topics") {
 			p.Metadata = subscription(a.list("topics")...)
+		}
+		if a.has("owns") {
+			p.Metadata = cooperative(a.list("topics"), a.list("owns"))
 		}
 		req.Protocols = append(req.Protocols, p)
 	}
@@ -332,7 +387,7 @@ func joinString(r *kmsg.JoinGroupResponse) string {
 	return s + members.String()
 }
 
-// sync LABEL member=LABEL generation=1 [assign=(LABEL:text,...)] [instance=] [type=] [protocol=]
+// sync LABEL member=LABEL generation=1 [assign=(LABEL:text or LABEL:@t:0+1,...)] [instance=] [type=] [protocol=]
 func (w *world) sync(a args) {
 	label := a.label()
 	req := kmsg.NewPtrSyncGroupRequest()
@@ -346,10 +401,13 @@ func (w *world) sync(a args) {
 		}
 		ga := kmsg.NewSyncGroupRequestGroupAssignment()
 		ga.MemberID, ga.MemberAssignment = id, []byte(text)
+		if list, ok := strings.CutPrefix(text, "@"); ok {
+			ga.MemberAssignment = embedded(list)
+		}
 		req.GroupAssignment = append(req.GroupAssignment, ga)
 	}
 	done := func(r *kmsg.SyncGroupResponse) {
-		w.print("%s: %s %s/%s assignment=%q", label, codeName(r.ErrorCode), deref(r.ProtocolType), deref(r.Protocol), r.MemberAssignment)
+		w.print("%s: %s %s/%s assignment=%s", label, codeName(r.ErrorCode), deref(r.ProtocolType), deref(r.Protocol), assignmentString(r.MemberAssignment))
 	}
 	w.do(func(s *shard) { s.sync(req, &syncWaiter{req.Version, done}) })
 }
@@ -584,7 +642,11 @@ func (w *world) describeConsumer(a args) {
 		return b.String()
 	}
 	for _, m := range g.Members {
-		w.print("  %s %s epoch=%d has=%s target=%s", m.MemberID, deref(m.InstanceID), m.MemberEpoch, show(m.Assignment), show(m.TargetAssignment))
+		kind := ""
+		if m.MemberType == memberTypeClassic {
+			kind = " classic"
+		}
+		w.print("  %s %s epoch=%d has=%s target=%s%s", m.MemberID, deref(m.InstanceID), m.MemberEpoch, show(m.Assignment), show(m.TargetAssignment), kind)
 	}
 }
 
