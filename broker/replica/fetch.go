@@ -32,6 +32,9 @@ func (m *Manager) Fetch(params FetchParams, partitions []FetchPartition, done fu
 		sum.wakeups.run(m)
 		return nil
 	}
+	if sum.throttled {
+		params.MaxWait = min(params.MaxWait, throttlePoll) // there is no other news of the throttle's end
+	}
 	op := &delayedFetch{manager: m, params: params, partitions: partitions, done: done}
 	op.start(results, reads)
 	sum.wakeups.run(m)
@@ -56,12 +59,14 @@ type readState struct {
 	bound         int64 // where the bound was
 	highWatermark int64
 	immediate     bool // the client must hear of this at once
+	throttled     bool // a follower gets nothing for now, whatever there is
 }
 
 // readSummary is what reading several partitions came to.
 type readSummary struct {
 	size      int
 	immediate bool
+	throttled bool
 	wakeups   wakeups
 }
 
@@ -80,6 +85,7 @@ func (m *Manager) readAll(params *FetchParams, partitions []FetchPartition, resu
 		}
 		limit = max(0, limit-size)
 		sum.size += size
+		sum.throttled = sum.throttled || state.throttled
 		sum.immediate = sum.immediate || state.immediate || results[i].Err != nil
 		if reads != nil {
 			reads[i] = state
@@ -176,6 +182,7 @@ func (p *Partition) read(params *FetchParams, fp *FetchPartition, out *FetchResu
 		}
 	}
 	if p.throttles(params) {
+		state.throttled = true
 		return state, nil
 	}
 	if params.fromFollower() && fp.HighWatermark < b.highWatermark {
