@@ -48,8 +48,8 @@ demo: build ## starts a cluster, creates a topic, produces, consumes, shows LAG,
 demo-acks: build ## what acks 0, 1 and all risk: kills leaders under a producer and counts what was acknowledged and is lost
 	@./testdata/demo-acks.sh $(BIN)
 
-walkthrough: ## run every command of docs/walkthrough.md and compare what it prints; UPDATE=-update writes it instead
-	$(GO) test -tags slow -count=1 -timeout 15m -run TestWalkthrough ./docs $(UPDATE)
+walkthrough: ## run every command of docs/walkthrough.md and of testdata/seeds, and compare what it prints; UPDATE=-update writes it instead
+	$(GO) test -tags slow -count=1 -timeout 15m -run 'TestWalkthrough|TestSeeds' ./docs $(UPDATE)
 
 bench: build ## kgo beside Apache Kafka (KAFKA_LAB_CMD), writes docs/performance.md
 	$(GO) run ./cmd/kgo-bench -kgo $(BIN) -o docs/performance.md

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/commands/opt"
@@ -174,7 +173,7 @@ func (o *consoleConsumerOptions) parseProperties(f *Factory, set *opt.Set) error
 	}
 	o.Grouped = o.Props["group.id"] != "" && o.Partition < 0
 	if !o.Grouped {
-		delete(o.Props, "group.id") // a reader on its own: no group is made for it
+		delete(o.Props, "group.id") // a reader on its own
 	}
 	return nil
 }
@@ -196,28 +195,34 @@ func (o *consoleConsumerOptions) parseLimits(set *opt.Set) error {
 }
 
 // consuming translates the options into the client's.
-func (o *consoleConsumerOptions) consuming(start *groupStart) ([]kgo.Opt, error) {
+func (o *consoleConsumerOptions) consuming(positions *groupPositions) ([]kgo.Opt, error) {
 	opts, err := client.ConsumerOptions(o.Props)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case o.Partition >= 0:
-		opts = append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{o.Topic: {o.Partition: o.Offset}}))
-	case o.Include != nil:
-		opts = append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics(o.Include.String()))
-	default:
-		opts = append(opts, kgo.ConsumeTopics(o.Topic))
-	}
-	if o.Grouped {
-		opts = append(opts, kgo.AutoCommitMarks(), kgo.BlockRebalanceOnPoll(), kgo.AdjustFetchOffsetsFn(start.resolve))
+	if opts = append(opts, o.subscription()...); o.Grouped {
+		opts = append(append(opts, kgo.BlockRebalanceOnPoll()), positions.options()...)
 	}
 	return append(opts, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(-1)), nil
 }
 
+// subscription is what is read.
+func (o *consoleConsumerOptions) subscription() []kgo.Opt {
+	switch {
+	case o.Partition >= 0:
+		return []kgo.Opt{kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{o.Topic: {o.Partition: o.Offset}})}
+	case o.Include != nil:
+		return []kgo.Opt{kgo.ConsumeRegex(), kgo.ConsumeTopics(o.Include.String())}
+	}
+	return []kgo.Opt{kgo.ConsumeTopics(o.Topic)}
+}
+
 func consoleConsumerRun(ctx context.Context, o *consoleConsumerOptions) error {
-	start := new(groupStart)
-	opts, err := o.consuming(start)
+	var positions *groupPositions
+	if o.Grouped {
+		positions = newGroupPositions(o.Props)
+	}
+	opts, err := o.consuming(positions)
 	if err != nil {
 		return o.failed(err)
 	}
@@ -225,15 +230,20 @@ func consoleConsumerRun(ctx context.Context, o *consoleConsumerOptions) error {
 	if err != nil {
 		return err
 	}
-	start.use(cl)
+	stop := positions.start(ctx, cl)
+	defer stop()
 	reach, cancel := context.WithTimeout(ctx, o.Wait)
 	err = cl.Ping(reach)
 	cancel()
 	if err != nil && ctx.Err() == nil {
 		return cl.Cause(err)
 	}
+	if !o.Grouped && o.Partition < 0 {
+		seen := o.showPresence(ctx)
+		defer seen.end()
+	}
 	out := bufio.NewWriterSize(o.IO.Out, 256<<10)
-	c := &consoleConsumer{consoleConsumerOptions: o, client: cl, out: out, start: start}
+	c := &consoleConsumer{consoleConsumerOptions: o, client: cl, out: out, positions: positions}
 	err = c.consume(ctx)
 	if flushed := c.flush(); err == nil {
 		err = flushed
@@ -244,10 +254,10 @@ func consoleConsumerRun(ctx context.Context, o *consoleConsumerOptions) error {
 // consoleConsumer is a running console-consumer.
 type consoleConsumer struct {
 	*consoleConsumerOptions
-	client *client.Client
-	out    *bufio.Writer
-	start  *groupStart
-	count  int64
+	client    *client.Client
+	out       *bufio.Writer
+	positions *groupPositions // nil: nothing is committed
+	count     int64
 }
 
 // errTimedOut says that no record came within --timeout-ms.
@@ -295,7 +305,7 @@ func (c *consoleConsumer) consume(ctx context.Context) error {
 	return nil
 }
 
-// print prints records up to --max-messages and marks what was printed for the next commit.
+// print prints records up to --max-messages and notes what was printed for the next commit.
 func (c *consoleConsumer) print(fetches kgo.Fetches) error {
 	var failed error
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
@@ -316,8 +326,8 @@ func (c *consoleConsumer) print(fetches kgo.Fetches) error {
 			}
 			failed = err
 		}
-		if c.Grouped && last != nil {
-			c.client.MarkCommitRecords(last)
+		if last != nil {
+			c.positions.read(last)
 		}
 	})
 	return failed
@@ -336,11 +346,9 @@ const consoleConsumerLogger = "org.apache.kafka.tools.consumer.ConsoleConsumer"
 func (c *consoleConsumer) finish(ctx context.Context, err error) error {
 	if c.Grouped {
 		commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Wait)
-		c.client.CommitOffsetsSync(commit, c.start.positions(c.client.MarkedOffsets()), func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, _ *kmsg.OffsetCommitResponse, commitErr error) {
-			if commitErr != nil && err == nil {
-				err = &pollError{commitErr}
-			}
-		})
+		if refused := c.positions.commit(commit); refused != nil && err == nil {
+			err = &pollError{refused}
+		}
 		_ = c.client.LeaveGroupContext(commit) // a member that can't say good-bye is removed when its session ends
 		cancel()
 	}

@@ -76,7 +76,7 @@ func newServerStopCmd(f *Factory) *cobra.Command {
 those of one role, or the one with a node id, and waits for their end.`,
 		Example: `  kgo server-stop
   kgo server-stop --node-id 2`,
-		Args: cobra.NoArgs,
+		Args: scriptStopArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			byID := cmd.Flags().Changed("node-id")
 			switch {
@@ -92,22 +92,41 @@ those of one role, or the one with a node id, and waits for their end.`,
 	}
 	cmd.Flags().StringVar(&role, "process-role", "", "only servers of this `role`: broker or controller")
 	cmd.Flags().Int32Var(&nodeID, "node-id", 0, "only the server with this `id`")
+	ignoreDaemon(cmd)
 	return cmd
 }
 
+// scriptStopArgs lets a start command with its verb changed pass, as the scripts do: -daemon and the configuration file are ignored. A bare word may
+// be meant as a choice, which it isn't.
+func scriptStopArgs(cmd *cobra.Command, args []string) error {
+	for _, a := range args {
+		if !strings.ContainsAny(a, `./\`) {
+			return &exitError{code: 2, err: fmt.Errorf("kgo %s: %s is no option; a configuration file would be ignored", cmd.Name(), a)}
+		}
+	}
+	return nil
+}
+
+func ignoreDaemon(cmd *cobra.Command) {
+	cmd.Flags().Bool("daemon", false, "")
+	_ = cmd.Flags().MarkHidden("daemon") // it is there
+}
+
 func newCoordinatorStopCmd(f *Factory) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "coordinator-stop",
 		Aliases: []string{"zookeeper-server-stop"},
 		Short:   "Stop the coordinators that run on this machine",
 		GroupID: groupCluster,
 		Long:    "Asks the kgo coordinators that this user runs on this machine to stop, and waits for their end.",
 		Example: "  kgo coordinator-stop",
-		Args:    cobra.NoArgs,
+		Args:    scriptStopArgs,
 		RunE: func(*cobra.Command, []string) error {
 			return stopProcesses(f, "No zookeeper server to stop", func(p process) bool { return p.Controller && !p.Broker })
 		},
 	}
+	ignoreDaemon(cmd)
+	return cmd
 }
 
 // stopProcesses signals the processes that match; none is an error, in the script's words.

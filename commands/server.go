@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -83,6 +84,9 @@ func (o *serverOptions) run(cmd *cobra.Command, args []string, runF func(context
 		}
 		o.file = args[0]
 	}
+	if o.file == "" && len(o.overrides) == 0 && !o.check && strings.HasSuffix(cmd.CalledAs(), "server-start") {
+		return o.scriptUsage(cmd.CalledAs())
+	}
 	if runF != nil {
 		return runF(cmd.Context(), o)
 	}
@@ -90,6 +94,20 @@ func (o *serverOptions) run(cmd *cobra.Command, args []string, runF func(context
 		return o.detach(cmd.Name())
 	}
 	return runServer(cmd.Context(), o)
+}
+
+// scriptUsage is what the scripts print without a file: under their names a server never starts by accident.
+func (o *serverOptions) scriptUsage(script string) error {
+	program := "kgo " + script
+	if name := os.Args[0]; strings.Contains(filepath.Base(name), script) {
+		program = name
+	}
+	if o.coordinator {
+		fmt.Fprintf(o.io.Out, "USAGE: %s [-daemon] zookeeper.properties\n", program)
+	} else {
+		fmt.Fprintf(o.io.Out, "USAGE: %s [-daemon] server.properties [--override property=value]*\n", program)
+	}
+	return ErrSilent
 }
 
 // defaultDataDir is where a server without a file keeps its data.

@@ -205,7 +205,8 @@ func (f *Factory) parseFailed(t *tool, spec *opt.Spec, err error) error {
 		text += "\nDid you mean --" + unknown.Suggestion + "?"
 	}
 	var gone *opt.GoneError
-	if t.plainErrors || errors.As(err, &gone) {
+	var spellings *opt.SpellingsError
+	if t.plainErrors || errors.As(err, &gone) || errors.As(err, &spellings) {
 		fmt.Fprintln(f.IO.ErrOut, t.parsePrefix+text)
 		return ErrSilent
 	}

@@ -149,7 +149,11 @@ var (
 // real puts this run's ports, addresses and folders into a document's command.
 func (m *machine) real(command string) string {
 	command = bareServer.ReplaceAllString(command, "${1}${2} --override listeners=PLAINTEXT://localhost:9092${3}")
-	command = regexp.MustCompile(`/tmp/`).ReplaceAllString(command, m.dir+"/tmp/")
+	command = strings.ReplaceAll(command, "/tmp/", m.dir+"/tmp/")
+	command = strings.ReplaceAll(command, "/home/ec2-user/", m.dir+"/")
+	if strings.HasSuffix(command, "&") && !strings.Contains(command, ">") {
+		command = strings.TrimSuffix(command, "&") + ">> jobs.log 2>&1 &"
+	}
 	var out strings.Builder
 	for command != "" { // addresses of machines with those machines' ports, other ports with our own
 		at := remoteAddress.FindStringSubmatchIndex(command)
@@ -220,7 +224,7 @@ func (w *world) machine(name string) *machine {
 	}
 	m.env = []string{
 		w.marker, "HOME=" + home, "XDG_RUNTIME_DIR=" + filepath.Join(home, "run"), "NO_COLOR=1", "TERM=dumb", "LC_ALL=C.UTF-8", "TZ=UTC",
-		"PATH=" + filepath.Join(w.dir, "bin") + ":" + os.Getenv("PATH"), "KAFKA_BOOTSTRAP_SERVERS=localhost:" + m.realPort(name, "9092"),
+		"PATH=" + filepath.Join(w.dir, "bin") + ":" + os.Getenv("PATH"), "KAFKA_BOOTSTRAP_SERVERS=localhost:" + m.realPort(name, "9092"), "MSK=localhost:" + m.realPort(name, "9093"),
 	}
 	bash := exec.Command("bash", "--norc", "-m")
 	bash.Dir, bash.Env = home, m.env
@@ -357,11 +361,11 @@ func (m *machine) sit(s *step) (lines []string, exit int, err error) {
 	err = errors.Join(err, ignoreExit(cmd.Wait()))
 	<-read
 	lines = seen()
-	if exit = max(0, cmd.ProcessState.ExitCode()); s.key == "^C" {
+	if exit = max(0, cmd.ProcessState.ExitCode()); s.key == "^C" && exit == interrupted {
+		exit = 0
+	}
+	if s.key == "^C" && !s.asks() {
 		lines = slices.Insert(lines, min(before, len(lines)), "^C")
-		if exit == interrupted {
-			exit = 0
-		}
 	}
 	return lines, exit, errors.Join(err, ctx.Err())
 }
@@ -474,8 +478,8 @@ func (t *transcript) rewrite(answers [][]string) error {
 		}
 		out = append(out, t.lines[at:s.first]...)
 		lines := answers[i]
-		if n := len(lines); n > 0 && s.key == "^D" {
-			lines[n-1] += "^D"
+		if n := len(lines); n > 0 && s.key != "" && s.asks() {
+			lines[n-1] += s.key
 		}
 		out = append(out, lines...)
 		if s.exit != 0 {

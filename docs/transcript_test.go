@@ -19,6 +19,7 @@ var update = flag.Bool("update", false, "write into the documents what the comma
 //	[exit 1]                     its exit code, where that isn't 0
 //	>hello                       typed at a prompt of a command that asks for input
 //	^C                           the key that ends a command once it has printed what stands above
+//	>^D                          the key that ends one that asks for input
 type step struct {
 	line    int // of the command in its file
 	machine string
@@ -72,6 +73,8 @@ func readTranscript(path string, fenced bool) (*transcript, error) {
 			masks = append(masks, re)
 		case !inside, !fenced && strings.HasPrefix(line, "# "):
 			current = nil
+		case !fenced && line == "" && t.endsStep(i+1):
+			current, masks = nil, nil
 		case commandLine.MatchString(line):
 			m := commandLine.FindStringSubmatch(line)
 			current = &step{line: i + 1, machine: m[1], command: m[2], masks: slices.Clone(masks)}
@@ -87,12 +90,21 @@ func readTranscript(path string, fenced bool) (*transcript, error) {
 			}
 			current.first, current.last = i+1, i+1
 			t.steps = append(t.steps, current)
-		case current != nil && (fenced || line != ""):
+		case current != nil:
 			current.answer(line)
 			current.last = i + 1
 		}
 	}
 	return t, nil
+}
+
+// endsStep reports whether what follows an empty line is no answer to a command.
+func (t *transcript) endsStep(next int) bool {
+	if next >= len(t.lines) {
+		return true
+	}
+	line := t.lines[next]
+	return line == "" || strings.HasPrefix(line, "# ") || commandLine.MatchString(line) || maskLine.MatchString(line)
 }
 
 // answer takes a line below a command.
@@ -180,7 +192,8 @@ func (s *step) maskAll(lines []string) []string {
 
 // matchesBefore tells whether the command shows what it should before the key that ends it.
 func (s *step) matchesBefore(got []string) bool {
-	return matchLines(s.maskAll(s.want[:slices.Index(s.want, "^C")]), s.maskAll(got))
+	at := slices.Index(s.want, "^C")
+	return at < 0 || matchLines(s.maskAll(s.want[:at]), s.maskAll(got))
 }
 
 var partitionNumber = regexp.MustCompile(`Partition: \d+`)

@@ -6,6 +6,7 @@ import "testing"
 
 // TestWalkthrough runs every command of the walk-through and compares what it prints; -update writes it instead.
 func TestWalkthrough(t *testing.T) {
+	t.Parallel()
 	doc, err := readTranscript("walkthrough.md", true)
 	if err != nil {
 		t.Fatal(err)

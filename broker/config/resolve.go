@@ -28,10 +28,14 @@ func (e SettingError) Error() string {
 	if e.Setting.Key == "" {
 		return e.Text
 	}
-	if at := e.Setting.Origin.String(); at != "" {
-		return fmt.Sprintf("%s: %s=%s: %s", at, e.Setting.Key, e.Setting.shown(), e.Text)
+	text := e.Text
+	if strings.Contains(e.Setting.Value, " #") {
+		text += "; what follows # is part of the value: a comment needs a line of its own"
 	}
-	return fmt.Sprintf("%s=%s: %s", e.Setting.Key, e.Setting.shown(), e.Text)
+	if at := e.Setting.Origin.String(); at != "" {
+		return fmt.Sprintf("%s: %s=%s: %s", at, e.Setting.Key, e.Setting.shown(), text)
+	}
+	return fmt.Sprintf("%s=%s: %s", e.Setting.Key, e.Setting.shown(), text)
 }
 
 // String is file:line, or the source's name.

@@ -80,8 +80,9 @@ func (z *zooReader) read() {
 	case "true":
 		z.AdminEnable = true
 	case "false":
-	default:
-		z.fail("admin.enableServer", "must be true or false")
+	default: // a comment behind the value is a common slip, and ZooKeeper doesn't mind it here
+		s, _ := z.find("admin.enableServer")
+		z.warnings = append(z.warnings, Warning{s, "neither true nor false: false, as in ZooKeeper"})
 	}
 	for _, s := range z.given {
 		if number, ok := strings.CutPrefix(s.Key, "server."); ok {

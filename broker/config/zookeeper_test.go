@@ -33,6 +33,22 @@ func TestZooKeeperFiles(t *testing.T) {
 	}
 }
 
+// TestCommentsBehindValues: properties files have none, and beginners write them.
+func TestCommentsBehindValues(t *testing.T) {
+	const hint = "a comment needs a line of its own"
+	dir := "dataDir=" + filepath.ToSlash(t.TempDir()) + "\n"
+	c, warnings, err := LoadCoordinator(LoadOptions{File: write(t, dir+"admin.enableServer=false # not needed")})
+	if err != nil || c.AdminEnable || len(warnings) != 1 || !strings.Contains(warnings[0].String(), hint) {
+		t.Errorf("%v %+v %v", err, c, warnings)
+	}
+	if _, _, err = LoadCoordinator(LoadOptions{File: write(t, dir+"clientPort=2181 # the usual one")}); err == nil || !strings.Contains(err.Error(), hint) {
+		t.Errorf("coordinator: %v", err)
+	}
+	if _, _, _, err = Load(LoadOptions{File: write(t, "broker.id=0 # the first\nzookeeper.connect=localhost:2181")}); err == nil || !strings.Contains(err.Error(), hint) {
+		t.Errorf("broker: %v", err)
+	}
+}
+
 func TestCoordinatorWithoutFile(t *testing.T) {
 	c, _, err := LoadCoordinator(LoadOptions{Defaults: []Setting{{Key: "dataDir", Value: t.TempDir()}}})
 	if err != nil || c.MyID != 1 || c.ClientListener.Port != 2181 || len(c.Voters) != 0 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kgo-project/kgo/broker/metrics"
+	"github.com/kgo-project/kgo/broker/netx"
 	"github.com/kgo-project/kgo/broker/wire"
 )
 
@@ -32,7 +33,7 @@ func (s *Server) openAdmin(ctx context.Context) error {
 	}
 	ln, err := s.opts.Network.Listen(ctx, addr)
 	if err != nil {
-		return fmt.Errorf("metrics at %s: %w", addr, err)
+		return fmt.Errorf("metrics at %s: %w", addr, netx.Explain(err))
 	}
 	reg := metrics.NewRegistry()
 	s.admin = &adminServer{registry: reg, requests: metrics.NewRequests(reg), topics: metrics.NewTopics(reg), listener: ln}

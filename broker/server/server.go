@@ -120,7 +120,7 @@ func (s *Server) bind(ctx context.Context) error {
 			err = netx.SetBacklog(ln, s.opts.Config.Network.Backlog)
 		}
 		if err != nil {
-			return fmt.Errorf("listener %s: %w", l, err)
+			return fmt.Errorf("listener %s: %w", l, netx.Explain(err))
 		}
 		s.sockets = append(s.sockets, &socket{Listener: ln, config: l})
 		s.onStop(func(context.Context) { _ = ln.Close() }) // closed twice when it was served: harmless

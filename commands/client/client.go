@@ -53,7 +53,9 @@ func New(ctx context.Context, p Properties, more ...kgo.Opt) (*Client, error) {
 	}
 	clientCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	d.giveUp = cancel
-	d.limit, _ = ctx.Deadline()
+	if limit, ok := ctx.Deadline(); ok {
+		d.limit, d.patience = limit, min(d.patience, time.Until(limit)/4)
+	}
 	opts = append(opts, kgo.WithContext(clientCtx))
 	cl, err := kgo.NewClient(append(opts, more...)...)
 	if err != nil {

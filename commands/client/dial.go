@@ -32,11 +32,16 @@ type UnreachableError struct {
 	Address    string
 	Step       string
 	Advertised bool // the address came from the cluster, not from the command line
-	Err        error
+	// Coordinator: the address is that of --zookeeper.
+	Coordinator bool
+	Err         error
 }
 
 func (e *UnreachableError) Error() string {
 	who := "broker " + e.Address
+	if e.Coordinator {
+		who = "coordinator " + e.Address
+	}
 	if e.Advertised {
 		who = "the cluster advertises " + e.Address + ", which this machine cannot reach"
 	}
@@ -44,6 +49,9 @@ func (e *UnreachableError) Error() string {
 	case stepResolve:
 		return fmt.Sprintf("%s: the host name cannot be resolved (%s)", who, reason(e.Err))
 	case stepConnect:
+		if e.Coordinator && errors.Is(e.Err, syscall.ECONNREFUSED) {
+			return who + ": cannot connect (connection refused: is a coordinator listening on this port?)"
+		}
 		return fmt.Sprintf("%s: cannot connect (%s)", who, reason(e.Err))
 	case stepAnswer:
 		if closedAtOnce(e.Err) {
@@ -86,6 +94,12 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
+// startPatience is the most that a command waits for servers that refuse connections. A command with little time waits for a part of it.
+const (
+	startPatience = 2 * time.Second
+	startRetry    = 50 * time.Millisecond
+)
+
 // dialer opens connections and remembers what went wrong. When every bootstrap address has failed before any connection was
 // made it gives up at once: the answer would be the same after all of the client's retries.
 type dialer struct {
@@ -97,8 +111,11 @@ type dialer struct {
 
 	// limit is when the command's time is over: no read waits longer. Zero means never.
 	limit time.Time
+	// patience is how long the bootstrap addresses may refuse connections: servers that a script has just started need a moment until they listen.
+	patience time.Duration
 
 	mu        sync.Mutex
+	began     time.Time // the first refusal
 	connected bool
 	waiting   []waiting                    // what is under way, the latest last
 	failed    map[string]*UnreachableError // by address
@@ -110,7 +127,7 @@ type dialer struct {
 type waiting struct{ address, step string }
 
 func newDialer(seeds []string, config *tls.Config, timeout time.Duration) *dialer {
-	return &dialer{tls: config, seeds: seeds, timeout: timeout, failed: make(map[string]*UnreachableError), giveUp: func(error) {}}
+	return &dialer{tls: config, seeds: seeds, timeout: timeout, patience: startPatience, failed: make(map[string]*UnreachableError), giveUp: func(error) {}}
 }
 
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -121,6 +138,12 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	defer cancel()
 	d.awaits(address, stepConnect)
 	conn, err := d.net.DialContext(ctx, network, address)
+	for ; errors.Is(err, syscall.ECONNREFUSED) && d.mayBeStarting(address); conn, err = d.net.DialContext(ctx, network, address) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(startRetry):
+		}
+	}
 	if err != nil {
 		step := stepConnect
 		if _, ok := errors.AsType[*net.DNSError](err); ok {
@@ -211,6 +234,25 @@ func (d *dialer) fail(address, step string, err error) error {
 	d.fatal = d.failed[d.seeds[0]]
 	d.giveUp(d.fatal)
 	return e
+}
+
+// mayBeStarting reports whether it is worth trying an address again that has refused the connection: no other bootstrap address is any better, and the
+// time for that isn't over.
+func (d *dialer) mayBeStarting(address string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.connected || d.fatal != nil || !slices.Contains(d.seeds, address) {
+		return false
+	}
+	for _, s := range d.seeds {
+		if s != address && d.failed[s] == nil {
+			return false
+		}
+	}
+	if d.began.IsZero() {
+		d.began = time.Now()
+	}
+	return time.Since(d.began) < d.patience
 }
 
 // Level and Log make the dialer the client's logger: franz-go keeps trying after a refused password, and only its log says so.

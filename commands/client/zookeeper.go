@@ -22,7 +22,7 @@ func brokersBehind(ctx context.Context, coordinators []string) ([]string, error)
 	for _, addr := range coordinators {
 		dump, err := fourLetterWord(ctx, addr, "dump")
 		if err != nil {
-			failed = errors.Join(failed, &UnreachableError{Address: addr, Step: stepConnect, Err: err})
+			failed = errors.Join(failed, &UnreachableError{Address: addr, Step: stepConnect, Coordinator: true, Err: err})
 			continue
 		}
 		if !strings.Contains(dump, "Sessions with Ephemerals") {

@@ -25,6 +25,20 @@ func (e *MultipleArgumentsError) Error() string {
 	return fmt.Sprintf("Found multiple arguments for option %s, but you asked for only one", e.Option)
 }
 
+// SpellingsError reports an option that was given under its name and under an older one, or under two older ones: it isn't clear which is meant.
+type SpellingsError struct{ Option, One, Other string }
+
+func (e *SpellingsError) Error() string {
+	if e.One != e.Option && e.Other != e.Option {
+		return fmt.Sprintf("--%s and --%s both stand for --%s: give only one", e.One, e.Other, e.Option)
+	}
+	old := e.One
+	if old == e.Option {
+		old = e.Other
+	}
+	return fmt.Sprintf("--%s is an old form of --%s: give only one of the two", old, e.Option)
+}
+
 // ConversionError reports a value that is not of the option's type.
 type ConversionError struct{ Option, Value string }
 

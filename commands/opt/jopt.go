@@ -9,6 +9,7 @@ import (
 // the next word or after an equals sign, names are never abbreviated, and words that belong to no option are set aside.
 func Parse(spec *Spec, args []string) (*Set, error) {
 	set := newSet(spec, args)
+	spelled := make(map[string]string) // how an option was typed
 	for i := 0; i < len(args); i++ {
 		word := args[i]
 		if word == "--" {
@@ -31,6 +32,10 @@ func Parse(spec *Spec, args []string) (*Set, error) {
 		if o.Means != "" {
 			o = spec.Lookup(o.Means)
 		}
+		if other, given := spelled[o.Name]; given && other != typed {
+			return nil, &SpellingsError{Option: o.Name, One: other, Other: typed}
+		}
+		spelled[o.Name] = typed
 		keep := func(value string) {
 			if typed == "zookeeper" { // HOST:PORT/chroot, a coordinator's: the client asks it for the brokers
 				value, _, _ = strings.Cut(value, "/")

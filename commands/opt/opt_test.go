@@ -84,6 +84,15 @@ func TestValuesAreConvertedWhenRead(t *testing.T) {
 	}
 }
 
+func TestOldAndNewSpellingTogether(t *testing.T) {
+	const want = "--zookeeper is an old form of --bootstrap-server: give only one of the two"
+	for _, line := range []string{"--zookeeper a:1 --bootstrap-server b:2", "--bootstrap-server b:2 --zookeeper=a:1"} {
+		if _, err := Parse(tableSpec, strings.Fields(line)); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
 var usageSpec = &Spec{Name: "tool", Prog: "kafka-tool", Sub: []*Spec{
 	{Name: "list", Options: []Option{{Name: "max", Short: "m", Arg: Required, Type: "Integer", Meta: "MAX"}, {Name: "make", Arg: Required, Meta: "MAKE"}, {Name: "id", Arg: Required, Must: true, Meta: "ID"}}},
 	{Name: "describe"},
