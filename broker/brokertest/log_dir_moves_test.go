@@ -28,17 +28,23 @@ func TestKilledWhilePartitionsMoveBetweenDirectories(t *testing.T) {
 	for round := range 3 {
 		to := dirs[round%2]
 		moved := describedDirs(ctx, t, admin)
-		var req kadm.AlterReplicaLogDirsReq
-		req.Add(to, moved.topics)
-		answers, err := admin.AlterAllReplicaLogDirs(ctx, req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		answers.Each(func(r kadm.AlterReplicaLogDirsResponse) {
-			if r.Err != nil && !errors.Is(r.Err, kerr.UnknownTopicOrPartition) {
-				t.Errorf("moving %s-%d to %s: %v", r.Topic, r.Partition, r.Dir, r.Err)
+		for left := moved.topics; len(left) > 0; {
+			var req kadm.AlterReplicaLogDirsReq
+			req.Add(to, left)
+			answers, err := admin.AlterAllReplicaLogDirs(ctx, req)
+			if err != nil {
+				t.Fatal(err)
 			}
-		})
+			left = nil
+			answers.Each(func(r kadm.AlterReplicaLogDirsResponse) {
+				switch {
+				case errors.Is(r.Err, kerr.UnknownTopicOrPartition) || errors.Is(r.Err, kerr.ReplicaNotAvailable): // the broker has just started
+					left.Add(r.Topic, r.Partition)
+				case r.Err != nil:
+					t.Errorf("moving %s-%d to %s: %v", r.Topic, r.Partition, r.Dir, r.Err)
+				}
+			})
+		}
 		seenFuture = describedDirs(ctx, t, admin).futures > 0 || seenFuture
 		<-time.After(time.Duration(rnd.IntN(100)) * time.Millisecond) // when is what the seed decides
 		p.kill()

@@ -49,7 +49,7 @@ func newDirMoves(m *Manager) *dirMoves {
 	return d
 }
 
-// start makes the future log and queues the copying.
+// start makes the future log and queues the copying. The caller holds the partition's gate for reading.
 func (d *dirMoves) start(p *Partition, dir string) error {
 	d.mu.Lock()
 	old := d.mu.active[p.tp]
@@ -85,7 +85,7 @@ func (d *dirMoves) enqueue(p *Partition, dir string) {
 	}
 }
 
-// cancel gives up a partition's move, if there is one.
+// cancel gives up a partition's move, if there is one. The caller holds the partition's gate for reading, or the partition is going.
 func (d *dirMoves) cancel(tp ident.TopicPartition) {
 	d.mu.Lock()
 	move := d.mu.active[tp]
@@ -139,7 +139,26 @@ func (d *dirMoves) carryOut(ctx context.Context, move *dirMove) {
 	case errors.Is(err, errMoveCancelled), ctx.Err() != nil: // whoever cancelled has cleaned up; at a restart resume finds the future log
 	default:
 		d.manager.logger.Error("replica not moved", "partition", tp.String(), "dir", move.dir, "error", err)
-		d.cancel(tp)
+		d.giveUp(move)
+	}
+}
+
+// giveUp cancels the move, unless the partition has another one by now.
+func (d *dirMoves) giveUp(move *dirMove) {
+	p := move.partition
+	p.gate.RLock()
+	defer p.gate.RUnlock()
+	if !move.isCancelled() {
+		d.cancel(p.tp)
+	}
+}
+
+func (move *dirMove) isCancelled() bool {
+	select {
+	case <-move.cancelled:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -163,8 +182,11 @@ func (d *dirMoves) copyAndSwap(ctx context.Context, move *dirMove) error {
 			break
 		}
 	}
-	p.gate.Lock() // nothing is appended or truncated from here on
+	p.gate.Lock() // nothing is appended or truncated from here on, and nobody changes the move's aim
 	defer p.gate.Unlock()
+	if move.isCancelled() {
+		return errMoveCancelled
+	}
 	if _, err := d.copyUpTo(ctx, move, log, future, &buf, log.LogEndOffset(), true); err != nil {
 		return err
 	}

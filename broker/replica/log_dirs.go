@@ -72,6 +72,8 @@ func (m *Manager) AlterLogDir(tp ident.TopicPartition, dir string) error {
 		}
 		return err
 	}
+	p.gate.RLock() // no move ends meanwhile: it would take the replica from where it is said to stay, or put a copy in its place that has just been begun
+	defer p.gate.RUnlock()
 	log := p.log.Load()
 	switch {
 	case log == nil:
