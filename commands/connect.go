@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kgo-project/kgo/commands/client"
+	"github.com/kgo-project/kgo/connect"
 )
 
 // connectOptions are what all of `kgo connect`'s verbs share.
@@ -207,20 +208,13 @@ func connectorFile(path string) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		var wrapped struct {
-			Name   string            `json:"name"`
-			Config map[string]string `json:"config"`
-		}
-		if err := json.Unmarshal(b, &wrapped); err == nil && wrapped.Config != nil {
-			config = wrapped.Config
-			if wrapped.Name != "" {
-				config["name"] = wrapped.Name
-			}
-		} else if err := json.Unmarshal(b, &config); err != nil {
+		c, _, err := connect.ParseConfig(b)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
+		config = c
 	} else {
-		p, err := client.LoadFile(path)
+		p, err := client.ReadFile(path) // the worker resolves references
 		if err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"time"
@@ -38,6 +39,17 @@ type Client struct {
 
 // New makes a client. It connects when the first request is sent. It outlives ctx until Close: who was interrupted still has to commit and to leave its group.
 func New(ctx context.Context, p Properties, more ...kgo.Opt) (*Client, error) {
+	return newClient(ctx, p, nil, more)
+}
+
+// NewLasting makes a client for a program that outlives its cluster's absences: where New's gives up at once when no bootstrap address
+// can be reached, this one goes on trying, and tells log of each address that it waits for and of its return. It gives up only where the
+// cluster refuses who it says it is.
+func NewLasting(ctx context.Context, p Properties, log *slog.Logger, more ...kgo.Opt) (*Client, error) {
+	return newClient(ctx, p, log, more)
+}
+
+func newClient(ctx context.Context, p Properties, log *slog.Logger, more []kgo.Opt) (*Client, error) {
 	servers, err := p.bootstrap()
 	if err != nil {
 		return nil, err
@@ -55,6 +67,9 @@ func New(ctx context.Context, p Properties, more ...kgo.Opt) (*Client, error) {
 	d.giveUp = cancel
 	if limit, ok := ctx.Deadline(); ok {
 		d.limit, d.patience = limit, min(d.patience, time.Until(limit)/4)
+	}
+	if log != nil {
+		d.log, d.patience = log, 0
 	}
 	opts = append(opts, kgo.WithContext(clientCtx))
 	cl, err := kgo.NewClient(append(opts, more...)...)

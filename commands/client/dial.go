@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -64,6 +65,17 @@ func (e *UnreachableError) Error() string {
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
+// Refused tells whether the broker is there but one side does not accept who the other is, which waiting does not change.
+func (e *UnreachableError) Refused() bool {
+	switch e.Step {
+	case stepSASL:
+		return true
+	case stepTLS:
+		return !closedAtOnce(e.Err) && !isTimeout(e.Err) && !errors.Is(e.Err, context.DeadlineExceeded)
+	}
+	return false
+}
+
 // reason shortens a network error to what the address before it does not say yet.
 func reason(err error) string {
 	var dns *net.DNSError
@@ -101,13 +113,15 @@ const (
 )
 
 // dialer opens connections and remembers what went wrong. When every bootstrap address has failed before any connection was
-// made it gives up at once: the answer would be the same after all of the client's retries.
+// made it gives up at once: the answer would be the same after all of the client's retries. A lasting client's tells its log instead.
 type dialer struct {
 	net     net.Dialer
 	tls     *tls.Config
 	seeds   []string
 	giveUp  context.CancelCauseFunc
 	timeout time.Duration
+
+	log *slog.Logger // nil: of a client that gives up
 
 	// limit is when the command's time is over: no read waits longer. Zero means never.
 	limit time.Time
@@ -121,13 +135,17 @@ type dialer struct {
 	failed    map[string]*UnreachableError // by address
 	last      *UnreachableError
 	fatal     *UnreachableError
+	missed    map[string]bool // addresses that could not be reached the last time
 }
 
 // waiting is an address that has yet to take a step.
 type waiting struct{ address, step string }
 
 func newDialer(seeds []string, config *tls.Config, timeout time.Duration) *dialer {
-	return &dialer{tls: config, seeds: seeds, timeout: timeout, patience: startPatience, failed: make(map[string]*UnreachableError), giveUp: func(error) {}}
+	return &dialer{
+		tls: config, seeds: seeds, timeout: timeout, patience: startPatience,
+		failed: make(map[string]*UnreachableError), missed: make(map[string]bool), giveUp: func(error) {},
+	}
 }
 
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -165,11 +183,21 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 		}
 		conn = secure
 	}
-	d.mu.Lock()
-	d.connected = true
-	d.mu.Unlock()
+	d.reached(address)
 	d.awaits(address, stepAnswer)
 	return &watchedConn{Conn: conn, dialer: d, address: address}, nil
+}
+
+// reached notes a connection.
+func (d *dialer) reached(address string) {
+	d.mu.Lock()
+	d.connected = true
+	back := d.missed[address]
+	delete(d.missed, address)
+	d.mu.Unlock()
+	if back && d.log != nil {
+		d.log.Info("the broker is there again", "broker", address)
+	}
 }
 
 // watchedConn tells the dialer of the first answer, and lets no read wait beyond the end of the command's time: the client keeps
@@ -218,22 +246,40 @@ func (d *dialer) fail(address, step string, err error) error {
 		return err // the command's time is over: what it waits for is on record
 	}
 	e := &UnreachableError{Address: address, Step: step, Advertised: !slices.Contains(d.seeds, address), Err: err}
+	if d.missing(e) && d.log != nil {
+		d.log.Warn("waiting for a broker", "error", e)
+	}
+	return e
+}
+
+// missing takes note of an address that cannot be reached, and gives up if that was the last hope. It tells whether the address was
+// not missed before.
+func (d *dialer) missing(e *UnreachableError) (first bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.last = e
-	d.failed[address] = e
-	d.waiting = slices.DeleteFunc(d.waiting, func(w waiting) bool { return w.address == address })
-	if d.fatal != nil || d.connected {
-		return e
+	d.failed[e.Address] = e
+	d.waiting = slices.DeleteFunc(d.waiting, func(w waiting) bool { return w.address == e.Address })
+	first = !d.missed[e.Address]
+	d.missed[e.Address] = true
+	switch {
+	case d.fatal != nil || d.connected:
+		return first
+	case d.log != nil:
+		if e.Refused() {
+			d.fatal = e
+			d.giveUp(e)
+		}
+		return first
 	}
 	for _, s := range d.seeds {
 		if d.failed[s] == nil {
-			return e
+			return first
 		}
 	}
 	d.fatal = d.failed[d.seeds[0]]
 	d.giveUp(d.fatal)
-	return e
+	return first
 }
 
 // mayBeStarting reports whether it is worth trying an address again that has refused the connection: no other bootstrap address is any better, and the

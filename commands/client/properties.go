@@ -20,6 +20,18 @@ const maxFileSize = 4 << 20
 
 // LoadFile reads a properties file and resolves its config providers.
 func LoadFile(path string) (Properties, error) {
+	p, err := ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.resolve(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// ReadFile reads a properties file as it is, references to config providers included.
+func ReadFile(path string) (Properties, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -35,9 +47,6 @@ func LoadFile(path string) (Properties, error) {
 	}
 	p, err := Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if err := p.resolve(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil

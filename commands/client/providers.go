@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,7 +15,28 @@ var reference = regexp.MustCompile(`\$\{([^}:]*):(?:([^}:]*):)?([^}]*?)\}`)
 // resolve replaces ${provider:path:key} as Kafka's config providers do. env, file and dir (the classes that Kafka ships) work
 // without being declared by config.providers; declared aliases follow their class.
 func (p Properties) resolve() error {
-	kinds := map[string]string{"env": "env", "file": "file", "dir": "dir", "directory": "dir"}
+	kinds := p.providers()
+	for _, kind := range []string{"env", "file", "dir"} {
+		kinds[kind] = kind
+	}
+	kinds["directory"] = "dir"
+	return replace(p, kinds)
+}
+
+// Resolve replaces the references in other settings by what the config providers that p declares give. It returns the settings themselves
+// if there is nothing to replace.
+func (p Properties) Resolve(settings map[string]string) (map[string]string, error) {
+	kinds := p.providers()
+	if len(kinds) == 0 {
+		return settings, nil
+	}
+	out := maps.Clone(settings)
+	return out, replace(out, kinds)
+}
+
+// providers returns what kind of provider the aliases in config.providers are.
+func (p Properties) providers() map[string]string {
+	kinds := make(map[string]string)
 	for name := range strings.SplitSeq(p["config.providers"], ",") {
 		name = strings.TrimSpace(name)
 		class := p["config.providers."+name+".class"]
@@ -27,12 +49,16 @@ func (p Properties) resolve() error {
 			kinds[name] = "dir"
 		}
 	}
-	for key, value := range p {
+	return kinds
+}
+
+func replace(settings map[string]string, kinds map[string]string) error {
+	for key, value := range settings {
 		if !strings.Contains(value, "${") {
 			continue
 		}
 		var failed error
-		p[key] = reference.ReplaceAllStringFunc(value, func(ref string) string {
+		settings[key] = reference.ReplaceAllStringFunc(value, func(ref string) string {
 			m := reference.FindStringSubmatch(ref)
 			kind, known := kinds[m[1]]
 			if !known {

@@ -103,7 +103,7 @@ func (stringConverter) FromConnect(_ string, v connect.Value) ([]byte, error) {
 	if v.Data == nil {
 		return nil, nil
 	}
-	return connect.AppendText(nil, v.Data), nil
+	return connect.AppendText([]byte{}, v.Data), nil // nothing written is not null
 }
 
 func (stringConverter) ToConnect(_ string, data []byte) (connect.Value, error) {
@@ -191,7 +191,7 @@ func (simpleHeader) FromConnect(_ string, v connect.Value) ([]byte, error) {
 	if v.Data == nil {
 		return nil, nil
 	}
-	return connect.AppendLiteral(nil, v.Data), nil
+	return connect.AppendLiteral([]byte{}, v.Data), nil
 }
 
 func (simpleHeader) ToConnect(_ string, data []byte) (connect.Value, error) {

@@ -80,6 +80,22 @@ func TestPlainConvertersRoundTrip(t *testing.T) {
 	}
 }
 
+// TestNothingIsNotNull: the converters of text write an empty text as no bytes, and null as null.
+func TestNothingIsNotNull(t *testing.T) {
+	for _, class := range []string{"String", "SimpleHeaderConverter"} {
+		c := make1(t, class, nil)
+		if b, err := c.FromConnect("t", connect.Value{Schema: connect.StringSchema, Data: ""}); b == nil || len(b) > 0 || err != nil {
+			t.Errorf("%s: the empty text is %#v, %v", class, b, err)
+		}
+		if b, err := c.FromConnect("t", connect.Value{}); b != nil || err != nil {
+			t.Errorf("%s: null is %#v, %v", class, b, err)
+		}
+		if v, err := c.ToConnect("t", []byte{}); v.Data != "" || err != nil {
+			t.Errorf("%s: no bytes are %#v, %v", class, v.Data, err)
+		}
+	}
+}
+
 func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"schema":{"type":"struct","fields":[{"type":"int32","field":"a"}]},"payload":{"a":1}}`), true)
 	f.Add([]byte(`{"a":[1,2.5e3,"\ud83d\ude00",null]}`), false)

@@ -146,22 +146,42 @@ func (h *Herder) startTasks(c *connector) {
 	}
 }
 
+// taskConfigs returns the tasks' configurations. References to config providers stay in them.
 func (h *Herder) taskConfigs(c *connector) ([]connect.Config, error) {
-	configs := []connect.Config{c.config.Clone()}
-	if c.plugin.TaskConfigs != nil {
-		var err error
-		if configs, err = c.plugin.TaskConfigs(c.config, int(c.config.Int("tasks.max", 1))); err != nil {
+	var configs []connect.Config
+	switch {
+	case c.plugin.TaskConfigs != nil:
+		resolved, err := h.worker.Resolve(c.config)
+		if err != nil {
 			return nil, err
 		}
-	} else if c.plugin.Kind == connect.Sink {
-		for range c.config.Int("tasks.max", 1) - 1 {
+		if configs, err = c.plugin.TaskConfigs(resolved.Clone(), int(c.config.Int("tasks.max", 1))); err != nil {
+			return nil, err
+		}
+		for i, config := range configs {
+			configs[i] = withReferences(config, c.config, resolved)
+		}
+	case c.plugin.Kind == connect.Sink:
+		for range c.config.Int("tasks.max", 1) {
 			configs = append(configs, c.config.Clone())
 		}
+	default:
+		configs = append(configs, c.config.Clone())
 	}
 	for _, config := range configs {
 		config["task.class"] = c.plugin.TaskClass
 	}
 	return configs, nil
+}
+
+// withReferences puts the references of a connector's configuration back into a task's, where that has the values they stand for.
+func withReferences(task, connector, resolved connect.Config) connect.Config {
+	for name, value := range task {
+		if given, ok := connector[name]; ok && resolved[name] == value {
+			task[name] = given
+		}
+	}
+	return task
 }
 
 // stopTasks stops a connector's tasks, all at once. REQUIRES: h.mu.

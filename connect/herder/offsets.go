@@ -38,7 +38,8 @@ func (h *Herder) connectorAt(name string, mustBeStopped bool) (connect.Config, *
 	if mustBeStopped && c.state != worker.Stopped {
 		return nil, nil, refuse(http.StatusBadRequest, "Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the specified connector by issuing a 'PUT' request to the '/connectors/%s/stop' endpoint", name)
 	}
-	return c.config, c.plugin, nil
+	config, err := h.worker.Resolve(c.config)
+	return config, c.plugin, err
 }
 
 func group(name string, config connect.Config) string {

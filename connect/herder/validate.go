@@ -90,6 +90,10 @@ func (h *Herder) ValidateNullable(config map[string]*string) (*Validation, error
 
 // Validate checks a connector's configuration. The error is for one whose connector is not known.
 func (h *Herder) Validate(config connect.Config) (*Validation, error) {
+	config, err := h.worker.Resolve(config)
+	if err != nil {
+		return nil, err
+	}
 	class, ok := config["connector.class"]
 	if !ok {
 		return nil, refuse(http.StatusBadRequest, "Connector config %s contains no connector type", connect.Text(textMap(config)))

@@ -63,7 +63,7 @@ func (s *Server) pluginConfig(r *http.Request) (answer, error) {
 }
 
 func (s *Server) validate(r *http.Request) (answer, error) {
-	var config settings
+	var config connect.Settings
 	if err := decode(r, &config); err != nil {
 		return answer{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/herder"
 )
 
@@ -19,7 +20,7 @@ func (s *Server) logger(r *http.Request) (answer, error) {
 
 // setLogger changes the level of a logger and of those below it. With one worker, the scope "cluster" is that worker.
 func (s *Server) setLogger(r *http.Request) (answer, error) {
-	var request settings
+	var request connect.Settings
 	if err := decode(r, &request); err != nil {
 		return answer{}, err
 	}

@@ -4,6 +4,7 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -28,6 +29,8 @@ type Server struct {
 	http   *http.Server // of the regular listeners
 	admins *http.Server // of admin.listeners
 	ready  atomic.Bool
+
+	cluster atomic.Pointer[string] // its id, when it has been asked
 }
 
 // New makes a server. admin is a client of the worker's cluster.
@@ -79,9 +82,15 @@ type answer struct {
 
 func ok(body any) (answer, error) { return answer{status: http.StatusOK, body: body}, nil }
 
+// requestTimeout is how long a request may take, as with Apache's worker.
+const requestTimeout = 90 * time.Second
+
 type endpoint func(r *http.Request) (answer, error)
 
 func serve(w http.ResponseWriter, r *http.Request, h endpoint) {
+	ctx, cancel := context.WithTimeoutCause(r.Context(), requestTimeout, &herder.Error{Status: http.StatusInternalServerError, Message: "Request timed out"})
+	defer cancel()
+	r = r.WithContext(ctx)
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	err := acceptable(r)
 	var a answer
@@ -89,6 +98,9 @@ func serve(w http.ResponseWriter, r *http.Request, h endpoint) {
 		a, err = h(r)
 	}
 	if err != nil {
+		if late := context.Cause(ctx); errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			err = late
+		}
 		var refused *herder.Error
 		if !errors.As(err, &refused) {
 			refused = &herder.Error{Status: http.StatusInternalServerError, Message: err.Error()}

@@ -44,10 +44,7 @@ func (s *Server) endpoints() map[string]map[string]endpoint {
 	add("GET", "/connectors/{name}/tasks/{task}/status", s.taskStatus)
 	add("POST", "/connectors/{name}/tasks/{task}/restart", s.restartTask)
 	add("GET", "/connectors/{name}/topics", s.topics)
-	add("PUT", "/connectors/{name}/topics/reset", func(r *http.Request) (answer, error) {
-		s.herder.ResetTopics(r.PathValue("name"))
-		return answer{status: http.StatusAccepted}, nil
-	})
+	add("PUT", "/connectors/{name}/topics/reset", s.resetTopics)
 	add("GET", "/connectors/{name}/offsets", func(r *http.Request) (answer, error) {
 		return result(s.herder.Offsets(r.Context(), r.PathValue("name"), s.admin))
 	})
@@ -115,17 +112,22 @@ func message(text string, err error) (answer, error) {
 }
 
 func (s *Server) root(r *http.Request) (answer, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
-	defer cancel()
-	md, err := s.admin.Admin.BrokerMetadata(ctx)
-	if err != nil {
-		return answer{}, s.admin.Cause(err)
+	cluster := s.cluster.Load()
+	if cluster == nil {
+		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+		defer cancel()
+		md, err := s.admin.Admin.BrokerMetadata(ctx)
+		if err != nil {
+			return answer{}, s.admin.Cause(err)
+		}
+		cluster = &md.Cluster
+		s.cluster.Store(cluster)
 	}
 	return ok(struct {
 		Version string `json:"version"`
 		Commit  string `json:"commit"`
 		Cluster string `json:"kafka_cluster_id"`
-	}{connect.Version, "kgo", md.Cluster})
+	}{connect.Version, "kgo", *cluster})
 }
 
 func (s *Server) health(*http.Request) (answer, error) {
@@ -169,14 +171,14 @@ func (s *Server) list(r *http.Request) (answer, error) {
 
 func (s *Server) create(r *http.Request) (answer, error) {
 	var request struct {
-		Name    text     `json:"name"`
-		Config  settings `json:"config"`
-		Initial string   `json:"initial_state"`
+		Name    connect.Scalar   `json:"name"`
+		Config  connect.Settings `json:"config"`
+		Initial string           `json:"initial_state"`
 	}
 	if err := decode(r, &request); err != nil {
 		return answer{}, err
 	}
-	config, err := request.Config.config()
+	config, err := configOf(request.Config)
 	if err != nil {
 		return answer{}, err
 	}
@@ -201,11 +203,11 @@ func (s *Server) config(r *http.Request) (answer, error) {
 }
 
 func (s *Server) putConfig(r *http.Request) (answer, error) {
-	var given settings
+	var given connect.Settings
 	if err := decode(r, &given); err != nil {
 		return answer{}, err
 	}
-	config, err := given.config()
+	config, err := configOf(given)
 	if err != nil {
 		return answer{}, err
 	}
@@ -224,7 +226,7 @@ func sameName(name string, config connect.Config) error {
 }
 
 func (s *Server) patchConfig(r *http.Request) (answer, error) {
-	var patch settings
+	var patch connect.Settings
 	if err := decode(r, &patch); err != nil {
 		return answer{}, err
 	}
@@ -293,9 +295,23 @@ func (s *Server) restartTask(r *http.Request) (answer, error) {
 }
 
 func (s *Server) topics(r *http.Request) (answer, error) {
+	if !s.worker.Config.Bool("topic.tracking.enable", true) {
+		return answer{}, &herder.Error{Status: http.StatusForbidden, Message: "Topic tracking is disabled."}
+	}
 	name := r.PathValue("name")
 	topics, err := s.herder.Topics(name)
 	return result(map[string]any{name: map[string]any{"topics": topics}}, err)
+}
+
+func (s *Server) resetTopics(r *http.Request) (answer, error) {
+	if !s.worker.Config.Bool("topic.tracking.enable", true) {
+		return answer{}, &herder.Error{Status: http.StatusForbidden, Message: "Topic tracking is disabled."}
+	}
+	if !s.worker.Config.Bool("topic.tracking.allow.reset", true) {
+		return answer{}, &herder.Error{Status: http.StatusForbidden, Message: "Topic tracking reset is disabled."}
+	}
+	s.herder.ResetTopics(r.PathValue("name"))
+	return answer{status: http.StatusAccepted}, nil
 }
 
 func (s *Server) alterOffsets(r *http.Request) (answer, error) {

@@ -3,7 +3,6 @@ package standalone
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,7 +14,6 @@ import (
 	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/connectors/file"
 	"github.com/kgo-project/kgo/connect/connectors/http"
-	"github.com/kgo-project/kgo/connect/converters"
 	"github.com/kgo-project/kgo/connect/herder"
 	"github.com/kgo-project/kgo/connect/loggers"
 	"github.com/kgo-project/kgo/connect/offsets"
@@ -39,7 +37,8 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	config := connect.Config(props)
-	if err := check(config); err != nil {
+	unknown, err := worker.Check(config)
+	if err != nil {
 		return fmt.Errorf("%s: %w", o.WorkerFile, err)
 	}
 	store, err := offsets.OpenFile(config["offset.storage.file.filename"])
@@ -48,9 +47,12 @@ func Run(ctx context.Context, o Options) error {
 	}
 	levels := loggers.New(o.Log.Handler(), o.Level)
 	log := levels.Logger(loggers.Connect)
+	if len(unknown) > 0 {
+		log.Warn("These configurations were supplied but are not used", "keys", strings.Join(unknown, ", "))
+	}
 	w := &worker.Worker{Config: config, Offsets: store, Loggers: levels}
 	// The cluster's id is asked for when somebody wants to know it: connectors start without waiting.
-	admin, err := client.New(ctx, w.ClientProperties("admin", nil, nil))
+	admin, err := client.NewLasting(ctx, w.ClientProperties("admin", nil, nil), log)
 	if err != nil {
 		return err
 	}
@@ -83,29 +85,6 @@ func Run(ctx context.Context, o Options) error {
 	return errors.Join(err, server.Close())
 }
 
-// check looks for what a standalone worker cannot do without.
-func check(config connect.Config) error {
-	if config["bootstrap.servers"] == "" {
-		config["bootstrap.servers"] = "localhost:9092" // Connect's default
-	}
-	for _, key := range []string{"key.converter", "value.converter", "offset.storage.file.filename"} {
-		if config[key] == "" {
-			return fmt.Errorf("Missing required configuration %q which has no default value.", key)
-		}
-	}
-	if err := worker.CheckPolicy(config); err != nil {
-		return err
-	}
-	for _, role := range []string{"key.converter", "value.converter", "header.converter"} {
-		if class, ok := config[role]; ok {
-			if _, err := converters.New(class, config.Prefixed(role+"."), role == "key.converter"); err != nil {
-				return fmt.Errorf("Invalid value %s for configuration %s: %w", class, role, err)
-			}
-		}
-	}
-	return nil
-}
-
 // start creates the connector that a file describes.
 func start(h *herder.Herder, path string, log *slog.Logger) error {
 	config, initial, err := load(path)
@@ -125,27 +104,16 @@ func start(h *herder.Herder, path string, log *slog.Logger) error {
 // load reads a connector's file: properties, JSON as posted to /connectors, or a JSON object of settings alone.
 func load(path string) (connect.Config, worker.State, error) {
 	if !strings.HasSuffix(strings.ToLower(path), ".json") {
-		props, err := client.LoadFile(path)
+		props, err := client.ReadFile(path)
 		return connect.Config(props), "", err
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, "", err
 	}
-	var request struct {
-		Name         string         `json:"name"`
-		Config       connect.Config `json:"config"`
-		InitialState worker.State   `json:"initial_state"`
-	}
-	if err := json.Unmarshal(b, &request); err == nil && request.Config != nil {
-		if request.Name != "" {
-			request.Config["name"] = request.Name
-		}
-		return request.Config, request.InitialState, nil
-	}
-	var config connect.Config
-	if err := json.Unmarshal(b, &config); err != nil {
+	config, initial, err := connect.ParseConfig(b)
+	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w; give properties, or JSON with name and config", path, err)
 	}
-	return config, "", nil
+	return config, worker.State(strings.ToUpper(initial)), nil
 }

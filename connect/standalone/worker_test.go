@@ -1,11 +1,16 @@
 package standalone_test
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,10 +76,15 @@ func (f folder) worker(bootstrap, more string) string {
 // start runs a worker in this process until the returned function is called.
 func start(t *testing.T, files ...string) (stop func()) {
 	t.Helper()
+	return startLogged(t, io.Discard, files...)
+}
+
+func startLogged(t *testing.T, log io.Writer, files ...string) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- standalone.Run(ctx, standalone.Options{WorkerFile: files[0], Connectors: files[1:], Log: slog.New(slog.DiscardHandler)})
+		done <- standalone.Run(ctx, standalone.Options{WorkerFile: files[0], Connectors: files[1:], Log: slog.New(slog.NewTextHandler(log, nil))})
 	}()
 	return func() {
 		cancel()
@@ -82,4 +92,95 @@ func start(t *testing.T, files ...string) (stop func()) {
 			t.Error(err)
 		}
 	}
+}
+
+// runningWorker is a worker with its log and its REST API.
+type runningWorker struct {
+	t    *testing.T
+	url  string
+	log  *safeBuffer
+	stop func()
+}
+
+// run runs a worker until the test's end, or until it is stopped, and waits until it has made its connectors.
+func (f folder) run(files ...string) *runningWorker {
+	f.t.Helper()
+	w := &runningWorker{t: f.t, url: "http://127.0.0.1:" + freePort(f.t), log: &safeBuffer{}}
+	f.write(filepath.Base(files[0]), f.read(filepath.Base(files[0]))+"listeners="+w.url+"\n")
+	w.stop = sync.OnceFunc(startLogged(f.t, w.log, files...))
+	f.t.Cleanup(w.stop)
+	f.t.Cleanup(func() {
+		if f.t.Failed() {
+			f.t.Log(w.log)
+		}
+	})
+	waitFor(f.t, func() bool {
+		code, _ := w.try(http.MethodGet, "/health", "")
+		return code == http.StatusOK
+	})
+	return w
+}
+
+func (w *runningWorker) try(method, path, body string) (code int, answer string) {
+	r, err := http.NewRequest(method, w.url+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(b)
+}
+
+// request makes a request that has to be answered.
+func (w *runningWorker) request(method, path, body string) (code int, answer string) {
+	w.t.Helper()
+	code, answer = w.try(method, path, body)
+	if code == 0 {
+		w.t.Fatal(answer)
+	}
+	return code, answer
+}
+
+func (w *runningWorker) get(path string) string {
+	w.t.Helper()
+	_, body := w.request(http.MethodGet, path, "")
+	return body
+}
+
+// waitForState waits until a connector's first task is in a state, and returns the task's status.
+func (w *runningWorker) waitForState(connector, state string) (status string) {
+	w.t.Helper()
+	waitFor(w.t, func() bool {
+		status = w.get("/connectors/" + connector + "/tasks/0/status")
+		return strings.Contains(status, `"state":"`+state+`"`)
+	})
+	return status
+}
+
+// safeBuffer is a buffer that is read while it is written.
+type safeBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer // guarded by mu
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }

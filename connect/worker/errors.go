@@ -42,7 +42,7 @@ type errorHandler struct {
 }
 
 func newErrorHandler(t *Task) *errorHandler {
-	c := t.Config
+	c := t.settings
 	return &errorHandler{
 		id: t.ID, log: t.log,
 		tolerate:     c.Or("errors.tolerance", "none") == "all",

@@ -18,22 +18,20 @@ type OverridePolicy struct {
 func (w *Worker) OverridePolicy() OverridePolicy {
 	p, err := parsePolicy(w.Config)
 	if err != nil {
-		p, _ = parsePolicy(connect.Config{"connector.client.config.override.policy": "None"})
+		p, _ = parsePolicy(connect.Config{policyKey: "None"})
 	}
 	return p
 }
 
-// CheckPolicy tells whether the worker's policy is one that there is.
-func CheckPolicy(config connect.Config) error {
-	_, err := parsePolicy(config)
-	return err
-}
+const (
+	policyKey    = "connector.client.config.override.policy"
+	allowlistKey = "connector.client.config.override.allowlist"
+)
 
 const policyPackage = "org.apache.kafka.connect.connector.policy."
 
 func parsePolicy(config connect.Config) (OverridePolicy, error) {
-	const key = "connector.client.config.override.policy"
-	class := config.Or(key, "All")
+	class := config.Or(policyKey, "All")
 	name := strings.TrimSuffix(strings.TrimPrefix(class, policyPackage), "ConnectorClientConfigOverridePolicy")
 	p := OverridePolicy{name: name}
 	switch name {
@@ -46,10 +44,10 @@ func parsePolicy(config connect.Config) (OverridePolicy, error) {
 			return s == "security.protocol" || s == "sasl.mechanism" || s == "sasl.jaas.config"
 		}
 	case "Allowlist":
-		list := config.List("connector.client.config.override.allowlist")
+		list := config.List(allowlistKey)
 		p.allow = func(s string) bool { return slices.Contains(list, s) }
 	default:
-		return p, fmt.Errorf("Invalid value %s for configuration %s: give All, None, Principal or Allowlist", class, key)
+		return p, fmt.Errorf("Invalid value %s for configuration %s: give All, None, Principal or Allowlist", class, policyKey)
 	}
 	return p, nil
 }

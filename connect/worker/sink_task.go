@@ -42,10 +42,10 @@ type sinkRun struct {
 
 func (w *Worker) runSink(ctx context.Context, plugin *connect.Plugin, t *Task) (err error) {
 	r := &sinkRun{w: w, t: t, task: plugin.NewSink(), errors: newErrorHandler(t), put: make(map[connect.TopicPartition]kgo.EpochOffset), committed: time.Now()}
-	if r.set, err = w.converters(t.Config); err != nil {
+	if r.set, err = w.converters(t.settings); err != nil {
 		return err
 	}
-	if r.chain, err = transforms.Chain(t.Config); err != nil {
+	if r.chain, err = transforms.Chain(t.settings); err != nil {
 		return err
 	}
 	if err := r.openQueue(ctx); err != nil {
@@ -54,7 +54,7 @@ func (w *Worker) runSink(ctx context.Context, plugin *connect.Plugin, t *Task) (
 	if r.errors.producer != nil {
 		defer r.errors.producer.Close()
 	}
-	if err := r.task.Start(sinkContext{r}, t.Config); err != nil {
+	if err := r.task.Start(sinkContext{r}, t.settings); err != nil {
 		return err
 	}
 	defer func() {
@@ -62,7 +62,7 @@ func (w *Worker) runSink(ctx context.Context, plugin *connect.Plugin, t *Task) (
 			err = bad
 		}
 	}()
-	props := w.ClientProperties("consumer", t.Config, map[string]string{
+	props := w.ClientProperties("consumer", t.settings, map[string]string{
 		"client.id": "connector-consumer-" + t.ID.String(), "group.id": "connect-" + t.ID.Connector,
 		"auto.offset.reset": "earliest", "enable.auto.commit": "false",
 	})
@@ -72,15 +72,15 @@ func (w *Worker) runSink(ctx context.Context, plugin *connect.Plugin, t *Task) (
 		return err
 	}
 	opts = append(opts, kgo.BlockRebalanceOnPoll(), kgo.AdjustFetchOffsetsFn(r.adjust), kgo.OnPartitionsRevoked(r.revoked), kgo.OnPartitionsLost(r.lost))
-	if pattern := t.Config["topics.regex"]; pattern != "" {
+	if pattern := t.settings["topics.regex"]; pattern != "" {
 		opts = append(opts, kgo.ConsumeRegex(), kgo.ConsumeTopics("^(?:"+pattern+")$"))
 	} else {
-		opts = append(opts, kgo.ConsumeTopics(t.Config.List("topics")...), kgo.AllowAutoTopicCreation())
+		opts = append(opts, kgo.ConsumeTopics(t.settings.List("topics")...), kgo.AllowAutoTopicCreation())
 	}
 	// The client outlives ctx by what it takes to commit and to leave the group; giveUp ends a join that is still waiting.
 	clientCtx, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
-	if r.cl, err = client.New(clientCtx, props, opts...); err != nil {
+	if r.cl, err = client.NewLasting(clientCtx, props, t.log, opts...); err != nil {
 		return err
 	}
 	limit, err := strconv.Atoi(props["max.poll.records"])
@@ -152,7 +152,9 @@ func (r *sinkRun) deliver(ctx context.Context, fetches kgo.Fetches) error {
 		if errors.Is(e.Err, kgo.ErrClientClosed) || !kerr.IsRetriable(e.Err) && errors.As(e.Err, new(*kerr.Error)) {
 			return fmt.Errorf("read %s-%d: %w", e.Topic, e.Partition, r.cl.Cause(e.Err))
 		}
-		r.t.log.Warn("read", "topic", e.Topic, "partition", e.Partition, "error", r.cl.Cause(e.Err))
+		if cause := r.cl.Cause(e.Err); !absent(cause) {
+			r.t.log.Warn("read", "topic", e.Topic, "partition", e.Partition, "error", cause)
+		}
 	}
 	n := fetches.NumRecords()
 	if n == 0 {
@@ -298,7 +300,9 @@ func (r *sinkRun) commit(ctx context.Context) error {
 		}
 	})
 	if failed != nil { // tried again at the next commit; the records would at worst be read again
-		r.t.log.Warn("Commit of offsets failed", "error", r.cl.Cause(failed))
+		if cause := r.cl.Cause(failed); !absent(cause) {
+			r.t.log.Warn("Commit of offsets failed", "error", cause)
+		}
 		return nil //nolint:nilerr // see above
 	}
 	maps.DeleteFunc(r.put, func(tp connect.TopicPartition, at kgo.EpochOffset) bool { return next[tp] == at.Offset })
@@ -311,17 +315,20 @@ func (r *sinkRun) openQueue(ctx context.Context) error {
 	if name == "" {
 		return nil
 	}
-	props := r.w.ClientProperties("producer", r.t.Config, map[string]string{"client.id": "connector-dlq-producer-" + r.t.ID.String()})
+	props := r.w.ClientProperties("producer", r.t.settings, map[string]string{"client.id": "connector-dlq-producer-" + r.t.ID.String()})
 	opts, err := client.ProducerOptions(props)
 	if err != nil {
 		return err
 	}
-	cl, err := client.New(context.WithoutCancel(ctx), props, append(opts, kgo.UnknownTopicRetries(10))...)
+	cl, err := client.NewLasting(context.WithoutCancel(ctx), props, r.t.log, append(opts, kgo.UnknownTopicRetries(10))...)
 	if err != nil {
 		return err
 	}
-	replicas := int16(r.t.Config.Int("errors.deadletterqueue.topic.replication.factor", 3))
-	_, err = cl.Admin.CreateTopic(ctx, 1, replicas, nil, name)
+	replicas := int16(r.t.settings.Int("errors.deadletterqueue.topic.replication.factor", 3))
+	err = untilPresent(ctx, cl, func() error {
+		_, err := cl.Admin.CreateTopic(ctx, 1, replicas, nil, name)
+		return err
+	})
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		if _, known := cl.Admin.ListTopics(ctx, name); known != nil || errors.Is(err, kerr.InvalidReplicationFactor) {
 			cl.Close()

@@ -46,35 +46,35 @@ type sourceRun struct {
 
 func (w *Worker) runSource(ctx context.Context, plugin *connect.Plugin, t *Task) (err error) {
 	r := &sourceRun{w: w, t: t, task: plugin.NewSource(), errors: newErrorHandler(t), failure: make(chan error, 1), ready: make(map[string]map[string]any)}
-	if r.set, err = w.converters(t.Config); err != nil {
+	if r.set, err = w.converters(t.settings); err != nil {
 		return err
 	}
-	if r.chain, err = transforms.Chain(t.Config); err != nil {
+	if r.chain, err = transforms.Chain(t.settings); err != nil {
 		return err
 	}
-	if r.create, err = newTopicCreation(w.Config, t.Config); err != nil {
+	if r.create, err = newTopicCreation(w.Config, t.settings); err != nil {
 		return err
 	}
 	if r.create != nil {
-		admin, err := client.New(ctx, w.ClientProperties("admin", t.Config, map[string]string{"client.id": "connector-adminclient-" + t.ID.String()}))
+		admin, err := client.NewLasting(ctx, w.ClientProperties("admin", t.settings, map[string]string{"client.id": "connector-adminclient-" + t.ID.String()}), t.log)
 		if err != nil {
 			return err
 		}
 		defer admin.Close()
 		r.create.admin = admin
 	}
-	props := w.ClientProperties("producer", t.Config, map[string]string{"client.id": "connector-producer-" + t.ID.String()})
+	props := w.ClientProperties("producer", t.settings, map[string]string{"client.id": "connector-producer-" + t.ID.String()})
 	opts, err := client.ProducerOptions(props)
 	if err != nil {
 		return err
 	}
 	// The client outlives ctx: what has been read is still sent when the task stops.
-	r.cl, err = client.New(context.WithoutCancel(ctx), props, append(opts, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(-1))...)
+	r.cl, err = client.NewLasting(context.WithoutCancel(ctx), props, t.log, append(opts, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(-1))...)
 	if err != nil {
 		return err
 	}
 	defer r.cl.Close()
-	if err := r.task.Start(sourceContext{w, t}, t.Config); err != nil {
+	if err := r.task.Start(sourceContext{w, t}, t.settings); err != nil {
 		return err
 	}
 	flushed := make(chan struct{})

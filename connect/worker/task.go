@@ -13,12 +13,13 @@ import (
 // Task is a running task.
 type Task struct {
 	ID     ID
-	Config connect.Config
+	Config connect.Config // as it was given, with references to config providers
 
-	log    *slog.Logger
-	cancel context.CancelFunc
-	done   chan struct{}
-	wake   chan struct{} // tells that paused has changed
+	settings connect.Config // with what those give; set before the task runs
+	log      *slog.Logger
+	cancel   context.CancelFunc
+	done     chan struct{}
+	wake     chan struct{} // tells that paused has changed
 
 	// mu guards what follows. Never held while anything is waited for.
 	mu struct {

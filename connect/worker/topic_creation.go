@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/kgo-project/kgo/commands/client"
@@ -133,13 +134,16 @@ func (c *topicCreation) ensure(ctx context.Context, topic string) error {
 	if c == nil || c.known[topic] {
 		return nil
 	}
-	found, err := c.admin.Admin.ListTopics(ctx, topic)
-	if err == nil && found.Has(topic) {
-		c.known[topic] = true
-		return nil
-	}
 	g := c.group(topic)
-	resp, err := c.admin.Admin.CreateTopic(ctx, g.partitions, g.replicas, maps.Clone(g.configs), topic)
+	var resp kadm.CreateTopicResponse
+	err := untilPresent(ctx, c.admin, func() error {
+		found, err := c.admin.Admin.ListTopics(ctx, topic)
+		if absent(c.admin.Cause(err)) || err == nil && found.Has(topic) {
+			return err
+		}
+		resp, err = c.admin.Admin.CreateTopic(ctx, g.partitions, g.replicas, maps.Clone(g.configs), topic)
+		return err
+	})
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		text := c.admin.Cause(err).Error()
 		if resp.ErrMessage != "" {

@@ -6,6 +6,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -53,6 +54,24 @@ func (w *Worker) ClientProperties(kind string, connector connect.Config, default
 	return p
 }
 
+// absent tells whether an error is that the cluster cannot be reached, which its client has told of.
+func absent(cause error) bool {
+	unreachable, ok := errors.AsType[*client.UnreachableError](cause)
+	return ok && !unreachable.Refused()
+}
+
+// untilPresent does what needs the cluster, again and again while that cannot be reached.
+func untilPresent(ctx context.Context, cl *client.Client, operation func() error) error {
+	for {
+		err := operation()
+		if err == nil || !absent(cl.Cause(err)) || !sleep(ctx, time.Second) {
+			return err
+		}
+	}
+}
+
+const defaultHeaderConverter = "org.apache.kafka.connect.storage.SimpleHeaderConverter"
+
 // converterSet are the converters of a connector.
 type converterSet struct {
 	key, value, header                connect.Converter
@@ -68,7 +87,7 @@ func (w *Worker) converters(config connect.Config) (set converterSet, err error)
 			from, class = w.Config, w.Config[role]
 		}
 		if class == "" {
-			class = "org.apache.kafka.connect.storage.SimpleHeaderConverter"
+			class = defaultHeaderConverter
 		}
 		full, _ := converters.Find(class)
 		c, bad := converters.New(class, from.Prefixed(role+"."), key)
@@ -126,15 +145,28 @@ func (w *Worker) StartTask(ctx context.Context, plugin *connect.Plugin, id ID, c
 				t.fail(fmt.Errorf("panic: %v", p))
 			}
 		}()
-		var err error
-		if plugin.Kind == connect.Source {
-			err = w.runSource(ctx, plugin, t)
-		} else {
-			err = w.runSink(ctx, plugin, t)
-		}
-		if err != nil {
+		if err := w.run(ctx, plugin, t); err != nil {
 			t.fail(err)
 		}
 	}()
 	return t
+}
+
+func (w *Worker) run(ctx context.Context, plugin *connect.Plugin, t *Task) (err error) {
+	if t.settings, err = w.Resolve(t.Config); err != nil {
+		return err
+	}
+	if plugin.Kind == connect.Source {
+		return w.runSource(ctx, plugin, t)
+	}
+	return w.runSink(ctx, plugin, t)
+}
+
+// Resolve replaces a configuration's references by what the worker's config providers give.
+func (w *Worker) Resolve(config connect.Config) (connect.Config, error) {
+	out, err := client.Properties(w.Config).Resolve(config)
+	if err != nil {
+		return nil, &connect.DataError{Class: configException, Text: err.Error()}
+	}
+	return out, nil
 }

@@ -124,7 +124,9 @@ func TestBusyServerIsTriedAgain(t *testing.T) {
 	if sc, err := run(t, connect.Config{"http.url": s.URL, "retry.backoff.ms": "1"}, record(0, nil, "a")); err != nil || len(sc.reported) > 0 || len(s.bodies) != 3 {
 		t.Errorf("%v, reported %q, %d requests", err, sc.reported, len(s.bodies))
 	}
-	down := serve(t, func(_ int, _ string, w http.ResponseWriter) { http.Error(w, "out of order", http.StatusInternalServerError) })
+	down := serve(t, func(_ int, _ string, w http.ResponseWriter) {
+		http.Error(w, "out of order", http.StatusInternalServerError)
+	})
 	_, err := run(t, connect.Config{"http.url": down.URL, "retry.backoff.ms": "1", "max.retries": "2"}, record(0, nil, "a"))
 	if err == nil || !strings.Contains(err.Error(), "failed 3 times: the server answered 500 Internal Server Error: out of order") || len(down.bodies) != 3 {
 		t.Errorf("%v after %d requests", err, len(down.bodies))
