@@ -303,7 +303,7 @@ func (r *sinkRun) commit(ctx context.Context) error {
 		if cause := r.cl.Cause(failed); !absent(cause) {
 			r.t.log.Warn("Commit of offsets failed", "error", cause)
 		}
-		return nil //nolint:nilerr // see above
+		return nil
 	}
 	maps.DeleteFunc(r.put, func(tp connect.TopicPartition, at kgo.EpochOffset) bool { return next[tp] == at.Offset })
 	return nil
