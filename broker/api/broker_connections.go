@@ -41,7 +41,8 @@ const (
 type BrokerConnections struct {
 	Submit  func(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error)
 	Network netx.Network
-	Store   *metadata.Store // where brokers' addresses are
+	Leader  func() ident.BrokerID // of the quorum, as far as this node knows
+	Store   *metadata.Store       // where brokers' addresses are
 	Logger  *slog.Logger
 
 	// mu guards everything in this struct.
@@ -57,6 +58,7 @@ type brokerConnection struct {
 	conn      *wire.Conn
 	heartbeat kmsg.BrokerHeartbeatRequest // the last one
 	heardAt   time.Time
+	leader    ident.BrokerID // at that time
 }
 
 // heard notes a heartbeat; own says that it came over a connection that ends with the broker.
@@ -80,25 +82,27 @@ func (b *BrokerConnections) heard(conn *wire.Conn, req *kmsg.BrokerHeartbeatRequ
 			ctx, cancel := context.WithDeadline(context.Background(), grace)
 			defer cancel()
 			if broker := b.Store.Current().Broker(id); broker != nil && b.dead(ctx, broker) {
-				b.ended(c)
+				b.ended(c, true)
 				return
 			}
-			time.AfterFunc(time.Until(grace), func() { b.ended(c) })
+			time.AfterFunc(time.Until(grace), func() { b.ended(c, false) })
 		})
 	}
 	c.heartbeat.BrokerID, c.heartbeat.BrokerEpoch, c.heartbeat.CurrentMetadataOffset = req.BrokerID, req.BrokerEpoch, req.CurrentMetadataOffset
-	c.heardAt = b.mu.heardAt[req.BrokerID]
+	c.heardAt, c.leader = b.mu.heardAt[req.BrokerID], b.Leader()
 }
 
-// ended is called when a connection has been closed for a while.
-func (b *BrokerConnections) ended(c *brokerConnection) {
+// ended is called when a connection has been closed for a while, and the broker is dead or just doesn't come back. Where the leader has changed meanwhile, the
+// latter has a good reason: it reports to that one.
+func (b *BrokerConnections) ended(c *brokerConnection, dead bool) {
 	b.mu.Lock()
 	gone := !b.mu.closed && b.mu.brokers[c.heartbeat.BrokerID] == c
 	if gone {
 		delete(b.mu.brokers, c.heartbeat.BrokerID)
 	}
+	moved := !dead && c.leader != b.Leader()
 	b.mu.Unlock()
-	if gone && time.Since(c.heardAt) < connectionFresh {
+	if gone && !moved && time.Since(c.heardAt) < connectionFresh {
 		b.lost(c.heartbeat.BrokerID, c.heartbeat.BrokerEpoch, c.heartbeat.CurrentMetadataOffset, "its connection has ended")
 	}
 }

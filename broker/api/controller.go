@@ -29,6 +29,9 @@ const ForwardingClientID = "kgo-controller"
 // NodeClientID is that of the requests of a member's own broker, on a connection that ends when the broker does.
 const NodeClientID = "kgo-node"
 
+// DetourClientID is that of a member that raft tells nothing, and that therefore asks another. A member that knows no leader either doesn't send such a request on.
+const DetourClientID = "kgo-detour"
+
 // MetadataLog is the quorum node's log as observers read it: *quorum.Node.
 type MetadataLog interface {
 	Fetch(req quorum.FetchRequest) (quorum.FetchResponse, error)
@@ -80,6 +83,7 @@ func (h *ControllerHandlers) submit(r *wire.Request) {
 	go func() {
 		ctx, cancel := context.WithTimeout(r.Conn.Context(), forwardTimeout)
 		defer cancel()
+		detoured := r.ClientID != nil && *r.ClientID == DetourClientID
 		if hb, ok := r.Body.(*kmsg.BrokerHeartbeatRequest); ok {
 			h.Brokers.heard(r.Conn, hb, r.ClientID == nil || *r.ClientID != ForwardingClientID)
 		}
@@ -87,8 +91,8 @@ func (h *ControllerHandlers) submit(r *wire.Request) {
 		if forwarded {
 			submit = h.SubmitHere
 		}
-		resp, err := submit(ctx, &controller.Context{Principal: r.Conn.Principal().String(), Forwarded: forwarded}, r.Body)
-		if forwarded && errors.Is(err, controller.ErrNotController) {
+		resp, err := submit(ctx, &controller.Context{Principal: r.Conn.Principal().String(), Forwarded: forwarded, Detoured: detoured}, r.Body)
+		if (forwarded || detoured) && errors.Is(err, controller.ErrNotController) {
 			r.Close(err) // the member that forwarded it asks the next leader; no answer could say so in all kinds of requests alike
 			return
 		}

@@ -101,6 +101,9 @@ func controlRecords(b batch.Batch) iter.Seq2[batch.ControlType, []byte] {
 	}
 }
 
+// VotersIn returns the voters that a batch of the log sets; ok is false for a batch that sets none.
+func VotersIn(b batch.Batch) (voters []Voter, ok bool, err error) { return votersIn(b) }
+
 // votersIn returns the voters that a batch sets; ok is false for a batch that sets none.
 func votersIn(b batch.Batch) (voters []Voter, ok bool, err error) {
 	if !b.IsControl() {

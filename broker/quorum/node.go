@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -61,6 +62,7 @@ type Node struct {
 	commits waiters
 
 	observers observers
+	located   atomic.Pointer[map[ident.BrokerID][]Endpoint] // see Locate
 
 	campaignAfter int // the loop's: ticks until it stands for election in a dead leader's place; 0: it has no cause to
 }
@@ -248,6 +250,7 @@ func (n *Node) publish() {
 	}
 	n.view.Store(v)
 	if old != nil && !sameVoters(old.voters, v.voters) {
+		n.located.Store(nil) // the log's word is newer
 		n.describe(time.Now())
 	}
 	if old != nil {
@@ -427,7 +430,35 @@ func (n *Node) SnapshotSent(id ident.BrokerID, ok bool) {
 }
 
 // Voters implements Receiver.
-func (n *Node) Voters() []Voter { return n.view.Load().voters }
+func (n *Node) Voters() []Voter {
+	voters := n.view.Load().voters
+	located := n.located.Load()
+	if located == nil {
+		return voters
+	}
+	voters = slices.Clone(voters)
+	for i, v := range voters {
+		if e, ok := (*located)[v.ID]; ok {
+			voters[i].Endpoints = e
+		}
+	}
+	return voters
+}
+
+// Locate notes, in memory, where a voter says that it is. A leader that could no longer reach it might not commit the record that says so.
+func (n *Node) Locate(id ident.BrokerID, endpoints []Endpoint) {
+	for {
+		old := n.located.Load()
+		next := map[ident.BrokerID][]Endpoint{}
+		if old != nil {
+			next = maps.Clone(*old)
+		}
+		next[id] = endpoints
+		if n.located.CompareAndSwap(old, &next) {
+			return
+		}
+	}
+}
 
 // Dynamic reports whether the voters are kept in the log (kraft.version 1) and can be changed; otherwise the configuration says who they are.
 func (n *Node) Dynamic() bool { return n.view.Load().dynamic }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -28,6 +29,7 @@ type leaderRouter struct {
 	local   *controller.Controller
 	node    *lateNode
 	network netx.Network
+	remote  atomic.Pointer[remoteQuorum] // where raft tells this node nothing: see standby
 
 	mu      sync.Mutex
 	clients map[clientOf]*wire.Client
@@ -47,6 +49,9 @@ func (r *leaderRouter) submit(ctx context.Context, caller *controller.Context, r
 		if err == nil || !errors.Is(err, controller.ErrNotController) && !errors.Is(err, errForwarding) {
 			return resp, err
 		}
+		if caller.Detoured && r.leader() == ident.NoBroker {
+			return nil, controller.ErrNotController // another member may know more
+		}
 		if r.alone() { // a lone voter that doesn't lead is starting or stopping
 			return nil, err
 		}
@@ -65,6 +70,9 @@ func (r *leaderRouter) try(ctx context.Context, caller *controller.Context, req 
 	leader := r.leader()
 	switch leader {
 	case ident.NoBroker:
+		if q := r.remote.Load(); q != nil && !caller.Detoured {
+			return r.elsewhere(ctx, q, req)
+		}
 		return nil, controller.ErrNotController
 	case r.nodeID:
 		return r.here(ctx, caller, req)
@@ -79,6 +87,15 @@ func (r *leaderRouter) try(ctx context.Context, caller *controller.Context, req 
 	resp, err := client.Request(attempt, req)
 	if err != nil {
 		return nil, fmt.Errorf("%w: node %d: %w", errForwarding, leader, err)
+	}
+	return resp, nil
+}
+
+// elsewhere has any member bring the request to the leader.
+func (r *leaderRouter) elsewhere(ctx context.Context, q *remoteQuorum, req kmsg.Request) (kmsg.Response, error) {
+	resp, err := q.Request(ctx, req)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errForwarding, err)
 	}
 	return resp, nil
 }
@@ -114,6 +131,15 @@ func (r *leaderRouter) leader() ident.BrokerID {
 		return leader
 	}
 	return ident.NoBroker
+}
+
+// active is the active controller, as far as this node knows by whatever way.
+func (r *leaderRouter) active() ident.BrokerID {
+	leader := r.leader()
+	if q := r.remote.Load(); leader == ident.NoBroker && q != nil {
+		return q.activeController()
+	}
+	return leader
 }
 
 func (r *leaderRouter) alone() bool {

@@ -57,9 +57,9 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 	}
 	ctl := controller.New(controllerConfig, node, s.store, s.opts.Loggers.Logger("kafka.controller"))
 	q := &embeddedQuorum{controller: ctl, late: node, cluster: clusterID}
-	q.router = leaderRouter{nodeID: s.nodeID, local: ctl, node: node, network: s.opts.Network}
+	q.router.nodeID, q.router.local, q.router.node, q.router.network = s.nodeID, ctl, node, s.opts.Network
 	q.brokers = &api.BrokerConnections{
-		Submit: q.router.submit, Network: s.opts.Network, Store: s.store, Logger: s.opts.Loggers.Logger("kafka.controller"),
+		Submit: q.router.submit, Leader: q.router.active, Network: s.opts.Network, Store: s.store, Logger: s.opts.Loggers.Logger("kafka.controller"),
 	}
 	s.quorum = q
 	s.onStop(func(context.Context) {
@@ -69,7 +69,7 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 	})
 	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
 	s.onStop(func(context.Context) { stopWatching() })
-	machine := &metadataMachine{leaderChanged: func(id ident.BrokerID) { s.leaderChanged(watching, id) }, store: s.store, controller: ctl, led: make(chan struct{})}
+	machine := &metadataMachine{leaderChanged: func(id ident.BrokerID) { s.leaderChanged(watching, id) }, feed: newMetadataFeed(s.store), controller: ctl, led: make(chan struct{})}
 	n, err := quorum.OpenNode(ctx, s.quorumConfig(clusterID, voters), machine, s.votersTransport(clusterID))
 	node.open(n)
 	if err != nil {
@@ -77,6 +77,7 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 	}
 	machine.node.Store(n)
 	machine.noteKRaftVersion()
+	s.startStandby(q, n, machine.feed)
 	if v := n.Voters(); len(v) > 1 || len(v) == 1 && v[0].ID != s.nodeID {
 		return nil // the others are waiting for this one, or it for being added
 	}
@@ -219,7 +220,7 @@ func (q *embeddedQuorum) Request(ctx context.Context, req kmsg.Request) (kmsg.Re
 
 func (q *embeddedQuorum) clusterID() string { return q.cluster }
 
-func (q *embeddedQuorum) activeController() ident.BrokerID { return q.router.leader() }
+func (q *embeddedQuorum) activeController() ident.BrokerID { return q.router.active() }
 
 func (q *embeddedQuorum) close() error {
 	q.brokers.Close()

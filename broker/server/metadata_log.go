@@ -14,10 +14,70 @@ import (
 	"github.com/kgo-project/kgo/broker/record"
 )
 
+// metadataFeed brings what is committed into the store, each record once, whoever brings it: raft, or an observer's fetches while raft brings nothing.
+type metadataFeed struct {
+	store *metadata.Store
+
+	mu         sync.Mutex // guards what follows, and serializes changes of the store
+	nextOffset int64      // after the last record applied
+	epoch      int32      // of that record; -1: none
+}
+
+func newMetadataFeed(store *metadata.Store) *metadataFeed {
+	return &metadataFeed{store: store, epoch: -1}
+}
+
+// Apply replays a committed batch, whose publishers act on it. One that is known is skipped: what is committed never changes.
+func (f *metadataFeed) Apply(baseOffset int64, leaderEpoch int32, timestampMs int64, records [][]byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if baseOffset < f.nextOffset {
+		return nil
+	}
+	if err := f.store.Apply(baseOffset, leaderEpoch, timestampMs, records); err != nil {
+		return err
+	}
+	f.nextOffset, f.epoch = baseOffset+int64(len(records)), leaderEpoch
+	return nil
+}
+
+// Restore replaces the image by a snapshot's, unless it holds more already.
+func (f *metadataFeed) Restore(r *quorum.SnapshotReader) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := r.ID()
+	if id.EndOffset < f.nextOffset {
+		return nil
+	}
+	if err := restoreSnapshot(f.store, r); err != nil {
+		return err
+	}
+	f.nextOffset, f.epoch = id.EndOffset, id.LeaderEpoch
+	return nil
+}
+
+// position is where the log goes on, and the epoch of the record before.
+func (f *metadataFeed) position() (nextOffset int64, epoch int32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.nextOffset, f.epoch
+}
+
+// imageAt is the image that the log before end makes, nil if the store holds another one.
+func (f *metadataFeed) imageAt(end int64) *metadata.Image {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.nextOffset > end || f.store.InTransaction() {
+		return nil
+	}
+	return f.store.Current()
+}
+
 // metadataMachine is what the committed metadata log is for on this node: quorum.StateMachine.
 type metadataMachine struct {
 	leaderChanged func(ident.BrokerID)
-	store         *metadata.Store
+	feed          *metadataFeed
+	applied       int64 // by raft; the feed may be ahead. For raft's goroutine only
 	controller    *controller.Controller
 	node          atomic.Pointer[quorum.Node] // once it is open
 
@@ -25,17 +85,18 @@ type metadataMachine struct {
 	ledFirst sync.Once
 }
 
-// Apply replays a committed batch into the store, whose publishers act on it.
+// Apply replays a committed batch into the store.
 func (m *metadataMachine) Apply(baseOffset int64, leaderEpoch int32, timestampMs int64, records [][]byte) error {
-	return m.store.Apply(baseOffset, leaderEpoch, timestampMs, records)
+	m.applied = baseOffset + int64(len(records))
+	return m.feed.Apply(baseOffset, leaderEpoch, timestampMs, records)
 }
 
 // Snapshot captures the image; writing it takes as long as it takes, as images never change.
 func (m *metadataMachine) Snapshot() func(*quorum.SnapshotWriter) error {
-	if m.store.InTransaction() {
+	image := m.feed.imageAt(m.applied)
+	if image == nil {
 		return nil
 	}
-	image := m.store.Current()
 	return func(w *quorum.SnapshotWriter) error {
 		return image.WriteSnapshot(func(msg record.Message, version int16) error {
 			raw, err := record.AppendMetadata(nil, msg, version)
@@ -49,7 +110,8 @@ func (m *metadataMachine) Snapshot() func(*quorum.SnapshotWriter) error {
 
 // Restore replaces the image by a snapshot's.
 func (m *metadataMachine) Restore(r *quorum.SnapshotReader) error {
-	return restoreSnapshot(m.store, r)
+	m.applied = r.ID().EndOffset
+	return m.feed.Restore(r)
 }
 
 func restoreSnapshot(store *metadata.Store, r *quorum.SnapshotReader) error {
@@ -74,7 +136,7 @@ func restoreSnapshot(store *metadata.Store, r *quorum.SnapshotReader) error {
 
 func (m *metadataMachine) noteKRaftVersion() {
 	if n := m.node.Load(); n != nil && n.Dynamic() {
-		m.store.SetKRaftVersion(1)
+		m.feed.store.SetKRaftVersion(1)
 	}
 }
 

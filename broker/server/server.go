@@ -98,6 +98,9 @@ func (s *Server) start(ctx context.Context) error {
 		}
 	}
 	s.serve()
+	if q, ok := s.quorum.(*embeddedQuorum); ok {
+		s.startMembership(q)
+	}
 	s.startAdmin()
 	if cfg.IsBroker {
 		if err := s.awaitUnfenced(ctx); err != nil {

@@ -104,7 +104,7 @@ func isLoopback(host string) bool {
 func (s *Server) discoverVoters(ctx context.Context) ([]quorum.Voter, error) {
 	addresses := s.otherControllers()
 	log := s.opts.Loggers.Logger("kafka.raft")
-	q := newRemoteQuorum(s.opts.Network, addresses, log)
+	q := newRemoteQuorum(s.opts.Network, brokerClientID, addresses, log)
 	defer func() { _ = q.close() }()
 	req := kmsg.NewPtrDescribeQuorumRequest()
 	req.Topics = []kmsg.DescribeQuorumRequestTopic{{Topic: metadataTopic, Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{}}}}
@@ -199,6 +199,9 @@ func changeVoters(ctx context.Context, n *quorum.Node, self ident.BrokerID, req 
 	if leader != self {
 		return nil, controller.ErrNotController
 	}
+	if update, ok := req.(*kmsg.UpdateRaftVoterRequest); ok && !n.Dynamic() {
+		return locateVoter(n, update)
+	}
 	if !n.Dynamic() {
 		return nil, wire.Refusef(kerr.UnsupportedVersion, "Cluster doesn't support %s voter because the kraft.version feature is 0", voterChange(req))
 	}
@@ -228,18 +231,17 @@ func changeVoters(ctx context.Context, n *quorum.Node, self ident.BrokerID, req 
 		}); !known {
 			return nil, wire.Refusef(kerr.VoterNotFound, "Cannot remove voter ReplicaKey(id=%d, directoryId=%s) from the set of voters %v", r.VoterID, ident.UUID(r.VoterDirectoryID), voterIDs(n))
 		}
+		if ident.BrokerID(r.VoterID) == self && len(n.Voters()) > 1 {
+			n.Resign(epoch) // its successor removes it, so that there is somebody to lead at once
+			return nil, controller.ErrNotController
+		}
 		err = n.RemoveVoter(ctx, epoch, ident.BrokerID(r.VoterID))
 	case *kmsg.UpdateRaftVoterRequest:
-		voter := quorum.Voter{ID: ident.BrokerID(r.VoterID), DirectoryID: r.VoterDirectoryID}
-		if !slices.ContainsFunc(n.Voters(), func(v quorum.Voter) bool { return v.ID == voter.ID && v.DirectoryID == voter.DirectoryID }) {
-			return nil, wire.Refusef(kerr.VoterNotFound, "Voter %d with directory id %s is not in the set of voters %v", r.VoterID, voter.DirectoryID, voterIDs(n))
+		voter, refused := movedVoter(n, r)
+		if refused != nil {
+			return nil, refused
 		}
-		for _, l := range r.Listeners {
-			voter.Endpoints = append(voter.Endpoints, quorum.Endpoint{Name: l.Name, Host: l.Host, Port: l.Port})
-		}
-		if len(voter.Endpoints) == 0 || len(voter.Endpoints) > maxQuorumListeners {
-			return nil, wire.Refusef(kerr.InvalidRequest, "A voter needs up to %d listeners.", maxQuorumListeners)
-		}
+		n.Locate(voter.ID, voter.Endpoints)
 		err = n.AddVoter(ctx, epoch, voter)
 	}
 	switch {
@@ -253,6 +255,34 @@ func changeVoters(ctx context.Context, n *quorum.Node, self ident.BrokerID, req 
 		return nil, err
 	}
 	return req.ResponseKind(), nil
+}
+
+// movedVoter is the voter of an update, with its endpoints.
+func movedVoter(n *quorum.Node, r *kmsg.UpdateRaftVoterRequest) (quorum.Voter, error) {
+	voter := quorum.Voter{ID: ident.BrokerID(r.VoterID), DirectoryID: r.VoterDirectoryID}
+	known := slices.ContainsFunc(n.Voters(), func(v quorum.Voter) bool {
+		return v.ID == voter.ID && (v.DirectoryID == voter.DirectoryID || !n.Dynamic())
+	})
+	if !known {
+		return voter, wire.Refusef(kerr.VoterNotFound, "Voter %d with directory id %s is not in the set of voters %v", r.VoterID, voter.DirectoryID, voterIDs(n))
+	}
+	for _, l := range r.Listeners {
+		voter.Endpoints = append(voter.Endpoints, quorum.Endpoint{Name: l.Name, Host: l.Host, Port: l.Port})
+	}
+	if len(voter.Endpoints) == 0 || len(voter.Endpoints) > maxQuorumListeners {
+		return voter, wire.Refusef(kerr.InvalidRequest, "A voter needs up to %d listeners.", maxQuorumListeners)
+	}
+	return voter, nil
+}
+
+// locateVoter notes where a voter of a static quorum is now; as with Apache Kafka's kraft.version 0 it is not written down.
+func locateVoter(n *quorum.Node, r *kmsg.UpdateRaftVoterRequest) (kmsg.Response, error) {
+	voter, err := movedVoter(n, r)
+	if err != nil {
+		return nil, err
+	}
+	n.Locate(voter.ID, voter.Endpoints)
+	return r.ResponseKind(), nil
 }
 
 func voterIDs(n *quorum.Node) []ident.BrokerID {
