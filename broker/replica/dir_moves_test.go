@@ -41,6 +41,9 @@ func TestTheLastMoveCounts(t *testing.T) {
 		}
 		before := next
 		for _, first := range firstOffsets(t, &r) {
+			if first < 0 {
+				break // cut at the end of what was asked for
+			}
 			if first != next {
 				t.Fatalf("the record at %d is followed by that at %d", next-1, first)
 			}
