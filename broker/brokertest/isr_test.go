@@ -64,7 +64,8 @@ func TestIsrAndMinInsyncReplicas(t *testing.T) {
 	}
 	first.resume()
 	second.resume()
-	c.awaitInSync(adm)
+	// The leader is asked: one that has slept still knows the ISR of then.
+	c.until("the ISR to be whole", func(ctx context.Context) bool { return len(partitionAt(ctx, t, leader).ISR) == 3 })
 	if err := produce(-1, "whole again"); err != nil {
 		t.Errorf("whole again: %v", err)
 	}
