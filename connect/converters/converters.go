@@ -110,8 +110,14 @@ func (stringConverter) ToConnect(_ string, data []byte) (connect.Value, error) {
 	if data == nil {
 		return connect.Value{Schema: connect.OptionalStringSchema}, nil
 	}
-	return connect.Value{Schema: connect.OptionalStringSchema, Data: valid(data)}, nil
+	return connect.Value{Schema: connect.OptionalStringSchema, Data: connect.DecodeUTF8(data)}, nil
 }
+
+// The one NaN that Java writes; Go's has other bits.
+const (
+	javaNaN32 = 0x7fc00000
+	javaNaN64 = 0x7ff8000000000000
+)
 
 // plainConverter is one of the converters of fixed size, big-endian.
 type plainConverter struct {
@@ -149,10 +155,16 @@ func (c plainConverter) FromConnect(_ string, v connect.Value) ([]byte, error) {
 		}
 	case float32:
 		if c.schema.Type == connect.Float32 {
+			if math.IsNaN(float64(d)) {
+				return binary.BigEndian.AppendUint32(nil, javaNaN32), nil
+			}
 			return binary.BigEndian.AppendUint32(nil, math.Float32bits(d)), nil
 		}
 	case float64:
 		if c.schema.Type == connect.Float64 {
+			if math.IsNaN(d) {
+				return binary.BigEndian.AppendUint64(nil, javaNaN64), nil
+			}
 			return binary.BigEndian.AppendUint64(nil, math.Float64bits(d)), nil
 		}
 	}
@@ -198,5 +210,5 @@ func (simpleHeader) ToConnect(_ string, data []byte) (connect.Value, error) {
 	if data == nil {
 		return connect.Value{}, nil
 	}
-	return connect.ParseValue(valid(data)), nil
+	return connect.ParseValue(connect.DecodeUTF8(data)), nil
 }

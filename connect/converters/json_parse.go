@@ -142,7 +142,7 @@ func (p *jsonParser) text() (string, error) {
 		case c == '"':
 			s := p.b[start:p.pos]
 			p.pos++
-			return valid(s), nil
+			return connect.DecodeUTF8(s), nil
 		case c == '\\':
 			return p.escaped(start)
 		case c < 0x20:
@@ -153,14 +153,6 @@ func (p *jsonParser) text() (string, error) {
 	return "", errJSONEnd
 }
 
-// valid replaces what is not UTF-8.
-func valid(s []byte) string {
-	if utf8.Valid(s) {
-		return string(s)
-	}
-	return string([]rune(string(s)))
-}
-
 // escaped goes on with a string from its first backslash.
 func (p *jsonParser) escaped(start int) (string, error) {
 	out := append(make([]byte, 0, 2*(p.pos-start)+16), p.b[start:p.pos]...)
@@ -169,7 +161,7 @@ func (p *jsonParser) escaped(start int) (string, error) {
 		switch {
 		case c == '"':
 			p.pos++
-			return valid(out), nil
+			return connect.DecodeUTF8(out), nil
 		case c < 0x20:
 			return "", p.bad()
 		case c != '\\':

@@ -8,18 +8,30 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/kgo-project/kgo/connect"
 )
 
-// appendString writes a JSON string as Jackson does: nothing beyond quotes, backslashes and control characters is escaped.
+// appendString writes a JSON string as Jackson does: what is escaped are quotes, backslashes, control characters, and, as two surrogates,
+// characters beyond U+FFFF.
 func appendString(b []byte, s string) []byte {
-	const digits = "0123456789ABCDEF"
+	const fourBytes = 0xf0 // begins a character beyond U+FFFF
 	b = append(b, '"')
 	from := 0
 	for i := range len(s) {
 		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
+		if c >= 0x20 && c != '"' && c != '\\' && c < fourBytes {
+			continue
+		}
+		if c >= fourBytes {
+			if r, n := utf8.DecodeRuneInString(s[i:]); n == 4 {
+				high, low := utf16.EncodeRune(r)
+				b = append(b, s[from:i]...)
+				b = appendEscape(appendEscape(b, high), low)
+				from = i + n
+			}
 			continue
 		}
 		b = append(b, s[from:i]...)
@@ -38,10 +50,15 @@ func appendString(b []byte, s string) []byte {
 		case '\r':
 			b = append(b, '\\', 'r')
 		default:
-			b = append(b, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+			b = appendEscape(b, rune(c))
 		}
 	}
 	return append(append(b, s[from:]...), '"')
+}
+
+func appendEscape(b []byte, unit rune) []byte {
+	const digits = "0123456789ABCDEF"
+	return append(b, '\\', 'u', digits[unit>>12&15], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
 }
 
 // appendSchema writes a schema as JsonConverter does; field is its name within a struct.

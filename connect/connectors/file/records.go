@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/converters"
@@ -30,7 +31,7 @@ func (lineParser) next(t *tail) (connect.Value, int, bool, error) {
 	if length == 0 {
 		return connect.Value{}, 0, false, nil
 	}
-	return connect.Value{Schema: connect.StringSchema, Data: string(t.buf[:end])}, length, false, nil
+	return connect.Value{Schema: connect.StringSchema, Data: connect.DecodeUTF8(t.buf[:end])}, length, false, nil
 }
 
 // lineEnd finds the end of the first line, and where the next begins; a \r at the end of the buffer may be half of a \r\n and
@@ -85,7 +86,7 @@ func (p *csvParser) next(t *tail) (connect.Value, int, bool, error) {
 	if length == 0 {
 		return connect.Value{}, 0, false, nil
 	}
-	r := csv.NewReader(bytes.NewReader(t.buf[:length]))
+	r := csv.NewReader(strings.NewReader(connect.DecodeUTF8(t.buf[:length])))
 	r.Comma, r.FieldsPerRecord = p.delimiter, -1
 	row, err := r.Read()
 	if errors.Is(err, io.EOF) { // an empty line
