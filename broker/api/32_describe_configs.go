@@ -136,11 +136,11 @@ func (h *Handlers) loggerEntries() []config.Entry {
 	return plainEntries(h.Loggers.Levels(), config.SourceDynamicBrokerLogger)
 }
 
-// plainEntries are entries without defaults behind them.
+// plainEntries are entries without defaults behind them, of an unknown type, as in Apache Kafka.
 func plainEntries(values map[string]string, source config.Source) []config.Entry {
 	entries := make([]config.Entry, 0, len(values))
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		entries = append(entries, config.Entry{Name: name, Value: new(values[name]), Source: source, Type: config.TypeString})
+		entries = append(entries, config.Entry{Name: name, Value: new(values[name]), Source: source})
 	}
 	return entries
 }

@@ -91,6 +91,7 @@ func (s *sweep) play(seed sweepSeed) {
 		}
 	}
 	for _, line := range seed.once {
+		s.number++
 		s.step(seed.name+"/once "+line, line)
 	}
 	bounds[0] = max(bounds[0], apacheMin[key]) // Apache Kafka lists Produce from v0 and closes on v0-v2

@@ -15,6 +15,8 @@ const (
 
 // sweepSeeds are well-formed requests of every kind that kgo and Apache Kafka serve; see TestInteropSweep.
 var sweepSeeds = []sweepSeed{
+	{name: "ListGroups", topics: "a:2", once: []string{sweepJoin, sweepConsumer, sweepCommit}, fields: `{StatesFilter: [Stable], TypesFilter: [classic]}`},
+	{name: "ListGroups", topics: "a:2", once: []string{sweepConsumer}, fields: `{StatesFilter: [], TypesFilter: [Consumer]}`},
 	{
 		name: "Produce", topics: "a:2",
 		fields: `{Acks: -1, TimeoutMillis: 5000, Topics: [{Topic: a, TopicID: a, Partitions: [{Partition: 0, Records: [{n: 3}]}]}]}`,
@@ -93,8 +95,6 @@ var sweepSeeds = []sweepSeed{
 	},
 	{name: "DescribeGroups", before: []string{sweepJoin, sweepSync}, fields: `{Groups: [g%n], IncludeAuthorizedOperations: true}`},
 	{name: "DescribeGroups", topics: "a:2", before: []string{sweepConsumer}, fields: `{Groups: [g%n], IncludeAuthorizedOperations: true}`},
-	{name: "ListGroups", topics: "a:2", once: []string{sweepJoin, sweepConsumer, sweepCommit}, fields: `{StatesFilter: [Stable], TypesFilter: [classic]}`},
-	{name: "ListGroups", topics: "a:2", once: []string{sweepConsumer}, fields: `{StatesFilter: [], TypesFilter: [Consumer]}`},
 	{name: "SASLHandshake", fields: `{Mechanism: PLAIN}`},
 	{name: "SASLAuthenticate", fields: `{SASLAuthBytes: abc}`},
 	{
