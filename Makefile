@@ -7,7 +7,7 @@ LDFLAGS       := -s -w -X github.com/kgo-project/kgo/commands.version=$(VERSION)
 PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 export CGO_ENABLED ?= 0
 
-.PHONY: build test race sim sim-replica soak faults lint tidy cross interop demo demo-acks walkthrough bench bench-tools clean
+.PHONY: build test race sim sim-replica soak faults lint tidy cross interop demo demo-acks walkthrough bench bench-tools man tidy clean
 
 build: ## one static binary: bin/kgo
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/kgo
@@ -57,9 +57,12 @@ bench: build ## kgo beside Apache Kafka (KAFKA_LAB_CMD), writes docs/performance
 bench-tools: build ## kgo's tools on a cluster of three with 10,000 topics, 50,000 partitions and 5,000 groups: time, processor time, memory
 	$(GO) run ./cmd/kgo-bench -kgo $(BIN) -lab '' -only tools -rounds 1 $(BENCH_FLAGS)
 
+man: ## the manual pages of all commands, in man/
+	$(GO) run ./cmd/kgo man-pages man
+
 tidy:
 	$(GO) mod tidy
 	$(GO) fix ./...
 
 clean:
-	rm -rf bin dist
+	rm -rf bin dist man

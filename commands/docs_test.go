@@ -40,11 +40,3 @@ func TestCommandPagesAreCurrent(t *testing.T) {
 		}
 	}
 }
-
-func unindent(text string) string {
-	lines := strings.Split(text, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimPrefix(lines[i], "  ")
-	}
-	return strings.Join(lines, "\n")
-}

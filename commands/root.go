@@ -39,6 +39,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 	root.AddCommand(
 		newServerCmd(f, nil),
 		newInstallLinksCmd(f, nil),
+		newManPagesCmd(f),
 		newServerStopCmd(f),
 		newCoordinatorCmd(f, nil),
 		newCoordinatorStopCmd(f),
