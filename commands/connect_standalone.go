@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -34,7 +35,8 @@ The worker stops cleanly on SIGTERM and Ctrl-C, and goes on where it was after k
 		Example: `  kgo connect-standalone config/connect-standalone.properties config/connect-file-source.properties config/connect-file-sink.properties`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return &exitError{code: 1, err: errors.New("Usage: kgo connect-standalone worker.properties [connector1.properties connector2.json ...]")}
+				fmt.Fprintln(f.IO.Out, "USAGE: kgo connect-standalone worker.properties [connector1.properties connector2.json ...]")
+				return ErrSilent
 			}
 			o.Worker, o.Connectors = args[0], args[1:]
 			if runF != nil {

@@ -100,7 +100,17 @@ kafka-topics.bat that points to kgo works too (kgo install-links DIR makes them)
 
 Tools find the cluster by --bootstrap-server, then KAFKA_BOOTSTRAP_SERVERS, then localhost:9092.`
 
+// instead is what to do where a script's program is not part of kgo.
+var instead = map[string]string{
+	"connect-distributed":  "kgo has no distributed Connect worker: run kgo connect-standalone with the connectors' files on each machine; kgo connect drives the REST API of any worker, distributed ones included",
+	"connect-plugin-path":  "kgo's connectors are compiled in, and plugin.path is accepted without use: kgo connect plugins lists the connectors of a running worker, docs/connect.md tells how to add one",
+	"connect-mirror-maker": "kgo has no MirrorMaker: Apache Kafka's connect-mirror-maker works with kgo's clusters at either end",
+}
+
 func unknownCommand(root *cobra.Command, name string) error {
+	if text, known := instead[name]; known {
+		return &exitError{code: 1, err: errors.New(text)}
+	}
 	var names []string
 	for _, c := range root.Commands() {
 		names = append(names, c.Name())

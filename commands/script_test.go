@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -29,6 +31,10 @@ func TestMain(m *testing.M) {
 //	status N kgo ...             the exit code has to be N
 //	interrupt TEXT kgo ...       Ctrl-C once standard output has TEXT; the exit code has to be 130
 //	early N kgo ...              standard output is closed after N lines; the exit code has to be 0
+//	eventually TEXT kgo ...      again and again until it succeeds and a line of standard output matches
+//	expand FILE...               replaces $NAME in files by the environment's
+//
+// $R is a free address, for a worker's REST API.
 func TestScripts(t *testing.T) {
 	node := brokertest.Start(t, "kgo.metrics.listener=127.0.0.1:0")
 	testscript.Run(t, testscript.Params{
@@ -37,10 +43,15 @@ func TestScripts(t *testing.T) {
 			env.Setenv("B", node.Addr)
 			env.Setenv("M", node.AdminAddr().String())
 			env.Setenv("KAFKA_BOOTSTRAP_SERVERS", "")
-			return nil
+			free, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			env.Setenv("R", free.Addr().String())
+			return free.Close()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": scriptStatus, "interrupt": scriptInterrupt, "early": scriptEarly,
+			"status": scriptStatus, "interrupt": scriptInterrupt, "early": scriptEarly, "eventually": scriptEventually, "expand": scriptExpand,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "signals" {
@@ -64,6 +75,28 @@ func scriptStatus(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if code != want {
 		ts.Fatalf("exit code %d, want %d", code, want)
+	}
+}
+
+func scriptEventually(ts *testscript.TestScript, _ bool, args []string) {
+	wanted, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
+		if err := ts.Exec(args[1], args[2:]...); err == nil && wanted.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("it never said %s", args[0])
+		}
+	}
+}
+
+func scriptExpand(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		text := os.Expand(ts.ReadFile(name), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 	}
 }
 
