@@ -29,7 +29,7 @@ var layers = [][]string{
 }
 
 // brokerCommands are the only files of commands that may import the broker's packages; every other command speaks the protocol.
-var brokerCommands = map[string]bool{"server.go": true, "coordinator.go": true, "lab.go": true, "storage.go": true, "storage_format.go": true, "metadata_shell.go": true, "metadata_shell_tree.go": true, "dump_log.go": true, "processes.go": true}
+var brokerCommands = map[string]bool{"server.go": true, "coordinator.go": true, "coordinator_words.go": true, "lab.go": true, "storage.go": true, "storage_format.go": true, "metadata_shell.go": true, "metadata_shell_tree.go": true, "dump_log.go": true, "processes.go": true}
 
 type listedPackage struct {
 	ImportPath   string

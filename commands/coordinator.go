@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kgo-project/kgo/broker/config"
-	"github.com/kgo-project/kgo/broker/server"
 )
 
 func newCoordinatorCmd(f *Factory, runF func(context.Context, *serverOptions) error) *cobra.Command {
@@ -96,29 +95,4 @@ func perIP(n int) int {
 		return 1<<31 - 1
 	}
 	return n
-}
-
-// fourLetterWords answers what ZooKeeper's monitoring asks on the client port.
-func fourLetterWords(word string, s *server.Server) (string, bool) {
-	switch word {
-	case "ruok":
-		return "imok", true
-	case "srvr", "stat":
-		return fmt.Sprintf("kgo version: %s\nMode: %s\nNode count: %d\n", version, s.QuorumRole(), s.MetadataRecords()), true
-	case "dump":
-		return dumpBrokers(s.Brokers()), true
-	case "mntr":
-		return fmt.Sprintf("zk_version\t%s\nzk_server_state\t%s\nzk_znode_count\t%d\n", version, s.QuorumRole(), s.MetadataRecords()), true
-	}
-	return "", false
-}
-
-// dumpBrokers lists the brokers that are alive as ZooKeeper lists ephemeral nodes, with their addresses: --zookeeper reads it.
-func dumpBrokers(brokers []server.LiveBroker) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "SessionTracker dump:\nephemeral nodes dump:\nSessions with Ephemerals (%d):\n", len(brokers))
-	for _, broker := range brokers {
-		fmt.Fprintf(&b, "%#x:\n\t/brokers/ids/%d\t%s\n", broker.Epoch, broker.ID, broker.Address)
-	}
-	return b.String()
 }

@@ -139,7 +139,7 @@ func runServer(ctx context.Context, o *serverOptions) error {
 	if file := os.Getenv(labCutsVariable); file != "" {
 		network = netx.NewCuts(netx.TCP(), file)
 	}
-	s, err := server.Start(ctx, server.Options{Network: network, Layers: layers, Config: cfg, Loggers: loggers, AdminAddr: o.adminAddr, Version: version, FourLetter: fourLetterWords})
+	s, err := server.Start(ctx, server.Options{Network: network, Layers: layers, Config: cfg, Loggers: loggers, AdminAddr: o.adminAddr, Version: version, FourLetter: fourLetterWords(cfg)})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped while it was starting, as it was told

@@ -37,6 +37,31 @@ func (h *Handlers) current(ctx context.Context, r *wire.Request) error {
 	return nil
 }
 
+// quorumPatience is how long a change waits for a metadata quorum that nobody can reach, as while it is restarted. A client that is told so sooner than it gives up
+// knows what is wrong.
+const (
+	quorumPatience = 8 * time.Second
+	quorumPoll     = 100 * time.Millisecond
+)
+
+// askController asks again while nobody can be asked.
+func (h *Handlers) askController(ctx context.Context, r *wire.Request, req kmsg.Request) (kmsg.Response, error) {
+	began := time.Now()
+	for {
+		resp, err := h.Controller.Request(ctx, req)
+		if _, answered := errors.AsType[*kerr.Error](err); err == nil || answered {
+			return resp, err
+		}
+		if time.Since(began) > quorumPatience || ctx.Err() != nil || r.Conn.HungUp() {
+			return nil, wire.Refusef(kerr.RequestTimedOut, "The metadata quorum does not answer, and nothing can be changed without it: %v", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(quorumPoll):
+		}
+	}
+}
+
 // ask has the controller answer req on behalf of r's client; then gets the answer, or the error in the answer's form. The wait is not the
 // connection's reader's.
 func (h *Handlers) ask(r *wire.Request, req kmsg.Request, then func(kmsg.Response)) {
@@ -47,7 +72,7 @@ func (h *Handlers) ask(r *wire.Request, req kmsg.Request, then func(kmsg.Respons
 		var resp kmsg.Response
 		err := h.current(ctx, r)
 		if err == nil {
-			resp, err = h.Controller.Request(ctx, req)
+			resp, err = h.askController(ctx, r, req)
 		}
 		if err != nil {
 			h.Logger.Warn("request could not be forwarded to the controller", "api", kmsg.NameForKey(r.Key), "error", err)

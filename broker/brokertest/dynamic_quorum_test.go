@@ -170,7 +170,9 @@ func TestControllersMoveAndLeave(t *testing.T) {
 	q.nodes[moved-1].addr = q.addrs[moved-1]
 	q.write(moved - 1)
 	q.nodes[moved-1].launch()
-	q.until("the moved voter's new address", func(text string) bool { return strings.Contains(text, q.ids[moved-1]+`", "endpoints": ["CONTROLLER://`+q.addrs[moved-1]) }, "describe", "--status")
+	q.until("the moved voter's new address", func(text string) bool {
+		return strings.Contains(text, q.ids[moved-1]+`", "endpoints": ["CONTROLLER://`+q.addrs[moved-1])
+	}, "describe", "--status")
 	q.nodes[other-1].kill()
 	q.works("with-the-moved-voter")
 	q.awaitRegistrations(q.nodes[moved-1].name)

@@ -84,7 +84,25 @@ func parseVoters(items []string) ([]Voter, error) {
 		}
 		out = append(out, Voter{ID: int32(n), HostPort: hp})
 	}
+	if text := contradiction(out); text != "" {
+		return nil, &InvalidError{Text: "Invalid configuration value for controller.quorum.voters. " + text}
+	}
 	return out, nil
+}
+
+// contradiction says what two of the voters must not have in common, "" if all is well.
+func contradiction(voters []Voter) string {
+	for i, a := range voters {
+		for _, b := range voters[:i] {
+			switch {
+			case a.ID == b.ID:
+				return fmt.Sprintf("Node id %d is given twice.", a.ID)
+			case a.HostPort == b.HostPort:
+				return fmt.Sprintf("Nodes %d and %d can't both be at %s.", b.ID, a.ID, a.HostPort)
+			}
+		}
+	}
+	return ""
 }
 
 // parseHostPorts reads a list of host:port.

@@ -99,7 +99,12 @@ func TestSettingsThatDontGoTogether(t *testing.T) {
 		"zookeeper.connect=a:b:c":                       "is no address",
 		"max.connections.per.ip.overrides=a":            "host:limit",
 		"process.roles=controller\nnode.id=1":           "listener of its own",
-		"process.roles=controller\nnode.id=1\ncontroller.quorum.voters=2@h:1\ncontroller.listener.names=PLAINTEXT": "one of the voters",
+		"process.roles=controller\nnode.id=1\ncontroller.quorum.voters=2@h:1\ncontroller.listener.names=PLAINTEXT":                                                                                            "one of the voters",
+		"process.roles=broker\nnode.id=2\ncontroller.quorum.voters=2@h:1":                                                                                                                                     "add the role controller, or give it another node.id",
+		"process.roles=broker\nnode.id=2\ncontroller.quorum.voters=1@h:1\ncontroller.listener.names=C\nlisteners=PLAINTEXT://:9092,C://:9093\nlistener.security.protocol.map=C:PLAINTEXT,PLAINTEXT:PLAINTEXT": "take it out of listeners",
+		"controller.quorum.voters=1@h:1,1@h:2": "Node id 1 is given twice",
+		"controller.quorum.voters=1@h:1,2@h:1": "Nodes 1 and 2 can't both be at h:1",
+		"controller.quorum.voters=1@h":         "{id}@{host}:{port}",
 		"group.min.session.timeout.ms=2000000": "group.max.session.timeout.ms",
 	} {
 		_, _, _, err := Load(LoadOptions{File: write(t, text)})

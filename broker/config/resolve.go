@@ -98,7 +98,11 @@ func (r *resolver) checkStatic() {
 			continue // overridden
 		}
 		if err := k.Check(s.Value); err != nil {
-			r.errs = append(r.errs, SettingError{s, "must be " + k.Allowed()})
+			text := "must be " + k.Allowed()
+			if strings.HasPrefix(k.Name, "controller.quorum.") && k.Type == TypeList {
+				text = err.Error() // says more than that it is a list
+			}
+			r.errs = append(r.errs, SettingError{s, text})
 			delete(r.values, s.Key) // what follows goes on with the default, so that everything wrong is said at once
 		}
 	}
@@ -271,6 +275,16 @@ func (r *resolver) quorum() {
 		r.fail("controller.quorum.voters", "node %d is a controller and must be one of the voters", r.NodeID)
 	case r.IsController && !r.IsBroker && len(r.Network.ControllerListeners) == 0:
 		r.fail("process.roles", "a controller needs a listener of its own: name it in controller.listener.names")
+	}
+	if r.IsBroker && !r.IsController && !r.ZooKeeperStyle {
+		if slices.ContainsFunc(q.Voters, func(v Voter) bool { return v.ID == r.NodeID }) {
+			r.fail("controller.quorum.voters", "node %d is among the voters, but process.roles makes it a broker only: add the role controller, or give it another node.id", r.NodeID)
+		}
+		for _, l := range r.Network.Listeners {
+			if slices.Contains(r.Network.ControllerListeners, l.Name) {
+				r.fail("controller.listener.names", "%s is among the listeners, but process.roles makes this node a broker only: add the role controller, or take it out of listeners", l.Name)
+			}
+		}
 	}
 	for _, name := range r.Network.ControllerListeners {
 		if r.IsController && !slices.ContainsFunc(r.Network.Listeners, func(l Listener) bool { return l.Name == name }) {

@@ -94,6 +94,9 @@ func (z *zooReader) read() {
 		}
 	}
 	slices.SortFunc(z.Voters, func(a, b Voter) int { return int(a.ID - b.ID) })
+	if text := contradiction(z.Voters); text != "" {
+		z.fail(fmt.Sprintf("server.%d", z.Voters[len(z.Voters)-1].ID), "%s", text)
+	}
 	z.myID()
 }
 

@@ -34,6 +34,32 @@ func TestZooKeeperFiles(t *testing.T) {
 }
 
 // TestCommentsBehindValues: properties files have none, and beginners write them.
+func TestServersThatContradictEachOther(t *testing.T) {
+	dir := t.TempDir()
+	myid := filepath.Join(dir, "myid")
+	servers := "server.1=h1:2888:3888\nserver.2=h2:2888:3888\n"
+	for _, c := range []struct{ myid, text, want string }{
+		{"", servers, "must hold this server's number N of server.N"},
+		{"x", servers, "must hold a number, not \"x\""},
+		{"3", servers, "says 3, but there is no server.3"},
+		{"1", servers + "server.3=h1:2888:3889\n", "Nodes 1 and 3 can't both be at h1:2888"},
+		{"1", servers + "server.3=h3\n", "must have the form host:2888:3888"},
+		{"1", servers + "server.3=h3:99999:1\n", "must have the form host:2888:3888"},
+		{"1", servers + "server.x=h3:2888:3888\n", "with a number N"},
+	} {
+		_ = os.Remove(myid) // the case before may not have had one
+		if c.myid != "" {
+			if err := os.WriteFile(myid, []byte(c.myid+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, _, err := LoadCoordinator(LoadOptions{File: write(t, "dataDir="+filepath.ToSlash(dir)+"\n"+c.text)})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q with myid %q: got %v, want ...%s...", c.text, c.myid, err, c.want)
+		}
+	}
+}
+
 func TestCommentsBehindValues(t *testing.T) {
 	const hint = "a comment needs a line of its own"
 	dir := "dataDir=" + filepath.ToSlash(t.TempDir()) + "\n"

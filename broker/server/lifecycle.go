@@ -39,7 +39,10 @@ type lifecycle struct {
 	log           *slog.Logger
 
 	lease     lease
-	epoch     atomic.Int64 // -1 while not registered
+	epoch     atomic.Int64  // -1 while not registered
+	following atomic.Bool   // the broker acts on the metadata
+	known     chan struct{} // closed when it is registered for the first time
+	know      sync.Once
 	unfenced  chan struct{}
 	unfence   sync.Once
 	wantStop  chan struct{}
@@ -51,7 +54,7 @@ type lifecycle struct {
 }
 
 func newLifecycle() *lifecycle {
-	l := &lifecycle{incarnationID: storage.NewUUID(), unfenced: make(chan struct{}), wantStop: make(chan struct{}), mayStop: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	l := &lifecycle{incarnationID: storage.NewUUID(), known: make(chan struct{}), unfenced: make(chan struct{}), wantStop: make(chan struct{}), mayStop: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	l.epoch.Store(-1)
 	return l
 }
@@ -103,6 +106,7 @@ func (l *lifecycle) register(ctx context.Context, first bool) error {
 				l.previousEpoch = r.BrokerEpoch
 				l.epoch.Store(r.BrokerEpoch)
 				l.registered(r.BrokerEpoch)
+				l.know.Do(func() { close(l.known) })
 				l.log.Info("broker registered", "broker", l.nodeID, "broker_epoch", r.BrokerEpoch)
 				return nil
 			}
@@ -143,7 +147,7 @@ func (l *lifecycle) beat(ctx context.Context) error {
 		req.BrokerID, req.BrokerEpoch = int32(l.nodeID), registered
 		req.CurrentMetadataOffset = l.store.Current().Provenance.LastOffset
 		// The broker stays fenced until it has seen its own registration: then it knows all partitions it has a part in.
-		req.WantFence = req.CurrentMetadataOffset < registered
+		req.WantFence = req.CurrentMetadataOffset < registered || !l.following.Load()
 		req.WantShutdown = stopping
 		for _, d := range l.offlineDirs() {
 			req.OfflineLogDirs = append(req.OfflineLogDirs, d)
@@ -201,6 +205,12 @@ func (l *lifecycle) stopping() bool {
 }
 
 func (l *lifecycle) letGo() { close(l.mayStop) }
+
+// follow says that the broker acts on the metadata from now on, and so may be unfenced.
+func (l *lifecycle) follow() {
+	l.following.Store(true)
+	l.nudge()
+}
 
 // nudge sends the next heartbeat now.
 func (l *lifecycle) nudge() {

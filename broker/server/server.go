@@ -93,7 +93,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	if cfg.IsBroker {
-		if err := s.startBroker(); err != nil { //nolint:contextcheck // what it starts ends by Close, not with the start's context
+		if err := s.startBroker(ctx); err != nil { //nolint:contextcheck // what it starts ends by Close, not with the start's context
 			return err
 		}
 	}
@@ -132,7 +132,7 @@ func (s *Server) bind(ctx context.Context) error {
 }
 
 // startBroker starts everything that a broker has besides the metadata.
-func (s *Server) startBroker() error {
+func (s *Server) startBroker(ctx context.Context) error {
 	cfg := s.state.config()
 	s.life = newLifecycle()
 	s.copying = newReplicationQuotas(s.NodeID)
@@ -161,6 +161,12 @@ func (s *Server) startBroker() error {
 			s.log.Error("high watermarks could not be written", "error", err)
 		}
 	})
+	s.startLifecycle()
+	if !cfg.IsController { // a broker whose id is another's must not act on what the metadata says of that one
+		if err := s.awaitRegistered(ctx); err != nil {
+			return err
+		}
+	}
 	// The order matters: the configuration before who reads it, the replicas before who waits for them.
 	for _, p := range []metadata.Publisher{&s.state, clientQuotas{quotas}, s.copying, s.replicas, (*leaderships)(s), s.handlers, s.life} {
 		s.store.Subscribe(p)
@@ -172,8 +178,19 @@ func (s *Server) startBroker() error {
 		s.cleaner.Start()
 		s.onStop(func(context.Context) { _ = s.cleaner.Close() })
 	}
-	s.startLifecycle()
+	s.life.follow()
 	return nil
+}
+
+func (s *Server) awaitRegistered(ctx context.Context) error {
+	select {
+	case <-s.life.known:
+		return nil
+	case <-s.failed:
+		return s.Err()
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the controller to register the broker: %w", ctx.Err())
+	}
 }
 
 // startLifecycle begins to register the broker.

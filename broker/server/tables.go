@@ -42,6 +42,12 @@ func (s *Server) controllerHandlers(q *embeddedQuorum, sock *socket) *api.Contro
 // MetadataRecords is how many records of the metadata log this node has applied.
 func (s *Server) MetadataRecords() int64 { return s.store.Current().Provenance.LastOffset + 1 }
 
+// MetadataPosition is the leader epoch and the offset of the record that this node applied last, -1 where there is none.
+func (s *Server) MetadataPosition() (epoch int32, offset int64) {
+	p := s.store.Current().Provenance
+	return p.LastEpoch, p.LastOffset
+}
+
 // LiveBroker is a broker that is alive, at its first listener.
 type LiveBroker struct {
 	ID      int32
