@@ -40,6 +40,13 @@ func TestControllersAreAddedAndRemoved(t *testing.T) {
 	for _, n := range nodes[1:] {
 		tool(t, 0, "storage", "format", "-t", "KIP853-cluster", "-c", n.file, "--no-initial-controllers")
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, n := range nodes {
+				t.Logf("%s:\n%s", n.name, n.output)
+			}
+		}
+	})
 	for _, n := range nodes {
 		n.launch()
 	}

@@ -158,10 +158,11 @@ func (q *remoteQuorum) Request(ctx context.Context, req kmsg.Request) (kmsg.Resp
 	}
 }
 
-// ask asks one member. What is due again soon is not waited for as long as an administrator's request.
+// ask asks one member. What is due again soon, and a look at who is there, are not waited for as long as an administrator's request: a member that is itself
+// waiting for the quorum takes connections and doesn't answer.
 func ask(ctx context.Context, client *wire.Client, req kmsg.Request) (kmsg.Response, error) {
 	switch req.(type) {
-	case *kmsg.BrokerHeartbeatRequest, *kmsg.FetchRequest, *kmsg.DescribeClusterRequest:
+	case *kmsg.BrokerHeartbeatRequest, *kmsg.FetchRequest, *kmsg.DescribeClusterRequest, *kmsg.DescribeQuorumRequest:
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, remotePatience)
 		defer cancel()

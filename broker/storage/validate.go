@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"runtime"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -46,12 +47,16 @@ func (l *Log) prepare(records []byte, cfg *LogConfig, opts *AppendOptions) (prep
 	}
 	v := validator{log: l, cfg: cfg, opts: opts}
 	if magic < batch.MagicV2 {
+		defer unfold()()
 		return v.prepareLegacy(records)
 	}
 	p := prepared{bytes: records}
 	first, rest, err := batch.Next(records)
 	if err != nil {
 		return prepared{}, l.malformed(err)
+	}
+	if first.Codec() != batch.None {
+		defer unfold()()
 	}
 	if len(rest) > 0 && opts.Origin == OriginClient {
 		return prepared{}, refuse(kerr.InvalidRecord, "Compressed outer record has more than one batch")
@@ -120,6 +125,16 @@ type validator struct {
 	log  *Log
 	cfg  *LogConfig
 	opts *AppendOptions
+}
+
+// unfolding has a token for each append that has records in memory which it decompressed or converted. That is work for a processor, so that no more of it at a time
+// than there are processors is no slower; and it bounds the memory, which the requests' own size says nothing about.
+var unfolding = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
+
+// unfold waits for a token; the returned function gives it back.
+func unfold() (done func()) {
+	unfolding <- struct{}{}
+	return func() { <-unfolding }
 }
 
 // decompressLimit bounds what a batch may unfold to: generous to well compressing text, deadly to a bomb.
