@@ -48,7 +48,7 @@ func startApacheJVM(t *testing.T, lab string) *apacheJVM {
 		t.Fatal(err)
 	}
 	var classPath []string // the tools' own loader wants the jars one by one
-	for _, entry := range strings.Split(strings.TrimSpace(string(jars)), string(os.PathListSeparator)) {
+	for entry := range strings.SplitSeq(strings.TrimSpace(string(jars)), string(os.PathListSeparator)) {
 		if dir, all := strings.CutSuffix(entry, "*"); all {
 			found, err := filepath.Glob(dir + "*.jar")
 			if err != nil || len(found) == 0 {

@@ -28,11 +28,12 @@ type clientMetricsOptions struct {
 
 func newClientMetricsCmd(f *Factory, runF func(*clientMetricsOptions) error) *cobra.Command {
 	t := &tool{
-		spec:    clientMetricsSpec,
-		short:   "Manage the subscriptions by which brokers ask clients for their metrics",
-		long:    "A subscription names the metrics (by prefix), the interval in milliseconds and the clients (by what they are) that\npush them to the brokers. --describe prints its settings, --alter changes the ones given; an empty value removes one.",
-		example: "  kgo client-metrics --alter --name slow --metrics org.apache.kafka.producer. --interval 60000\n  kgo client-metrics --describe",
-		extras:  []opt.Option{extraOutput, extraTimeout},
+		spec:        clientMetricsSpec,
+		short:       "Manage the subscriptions by which brokers ask clients for their metrics",
+		long:        "A subscription names the metrics (by prefix), the interval in milliseconds and the clients (by what they are) that\npush them to the brokers. --describe prints its settings, --alter changes the ones given; an empty value removes one.",
+		example:     "  kgo client-metrics --alter --name slow --metrics org.apache.kafka.producer. --interval 60000\n  kgo client-metrics --describe",
+		extras:      []opt.Option{extraOutput, extraTimeout},
+		plainConfig: true,
 		fail: func(err error) {
 			fmt.Fprintln(f.IO.Out, "Error while executing client metrics command : "+client.Explain(err))
 		},

@@ -11,9 +11,11 @@ import (
 var (
 	logLine      = regexp.MustCompile(`^\[\d{4}-\d\d-\d\d .*\] (ERROR|WARN|INFO) |^\[main\] |^\[.*\] (ERROR|WARN|INFO) |^WARN `)
 	stackLine    = regexp.MustCompile(`^\s+at |^Caused by: |^\s+\.\.\. \d+ more|^\s+Suppressed: |^ \((org|kafka)\.[\w.$]+\)$`)
-	exception    = regexp.MustCompile(`^(Exception in thread "\w+" )?((java|org|com|kafka|joptsimple)\.[\w.$]*(Exception|Error))(: |$)`)
+	exception    = regexp.MustCompile(`^(Exception in thread "\w+" )?((java|org|com|net|kafka|joptsimple)\.[\w.$]*(Exception|Error))(: |$)`)
+	nothingYet   = regexp.MustCompile(`(?m)^\{"name":"partitions_assigned","partitions":\[\],.*\}\n`) // a group of the new protocol may or may not begin so
 	eventLine    = regexp.MustCompile(`(?m)^\{"timestamp".*\}$`)
 	anyNumber    = regexp.MustCompile(`-?\b\d+([.,]\d+)?\b( {2,})?`)
+	replicaInDir = regexp.MustCompile(`\{"partition":"[^{}]*\}`)
 	dataDir      = regexp.MustCompile(`"logDir":"[^"]*"`)
 	dataDirs     = regexp.MustCompile(`"log_dirs":\["[/$][^\]]*\]`)
 	setOfOptions = regexp.MustCompile(`\[\[[^\[\]]*\](, \[[^\[\]]*\])+\]`)
@@ -29,6 +31,9 @@ var (
 		{regexp.MustCompile(`\bcrc: \d+`), "crc: <CRC>"},
 		{regexp.MustCompile(`(TopicId: |topic ID |topicId=|"topicId":"|DirectoryId: |directory_id": "|directoryId: |directory\.id=)[A-Za-z0-9_-]{22}`), "$1<ID>"},
 		{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "<UUID>"},
+		{regexp.MustCompile(`(lient metrics config for )[A-Za-z0-9_-]{22}\b`), "$1<ID>"},
+		{regexp.MustCompile(`(tokenId : )[A-Za-z0-9_-]{22}\b`), "$1<ID>"},
+		{regexp.MustCompile(`[A-Za-z0-9_-]{22}[ \t]+[A-Za-z0-9+/]{86}==`), "<TOKEN>"},
 		{regexp.MustCompile(`\b(salt|storedKey|serverKey)=\[-?\d+(, -?\d+)*\]`), "$1=<BYTES>"},
 	}
 )
@@ -65,6 +70,7 @@ func (s *side) normalise(c *comparison, out, errOut, dir string, code int) answe
 		" "+port, " $PORT", dir, "$DIR", s.broker.data, "$DATA")
 	clean := func(text string, noise bool) []string {
 		text = eventLine.ReplaceAllStringFunc(names.Replace(text), sortFields)
+		text = nothingYet.ReplaceAllString(text, "")
 		text = dataDir.ReplaceAllString(text, `"logDir":"<LOG_DIR>"`)
 		text = dataDirs.ReplaceAllString(text, `"log_dirs":["<LOG_DIR>"]`)
 		text = mask(text)
@@ -85,6 +91,14 @@ func (s *side) normalise(c *comparison, out, errOut, dir string, code int) answe
 				names := strings.Split(strings.Trim(line[i+len("supports operations "):], "[]"), ", ")
 				slices.Sort(names)
 				line = line[:i] + "supports operations [" + strings.Join(names, ", ") + "]"
+			}
+			if strings.HasPrefix(line, `{"brokers":[`) { // log-dirs: in the order of a hash table
+				replicas := replicaInDir.FindAllString(line, -1)
+				slices.Sort(replicas)
+				line = replicaInDir.ReplaceAllStringFunc(line, func(string) (next string) {
+					next, replicas = replicas[0], replicas[1:]
+					return next
+				})
 			}
 			if strings.HasPrefix(line, "SCRAM credential configs for ") {
 				name, list, _ := strings.Cut(line, " are ")

@@ -115,7 +115,7 @@ func orNull(s *string) string {
 // entities lists whom to describe: the one that was named if it exists, or all of the type. Nil means that the answer was given.
 func (o *configsOptions) entities(ctx context.Context, cl *client.Client) ([]string, error) {
 	kind := o.Types[0]
-	if len(o.Names) > 0 && (o.All || o.Names[0] == "" || kind == "broker-loggers") {
+	if len(o.Names) > 0 && (o.All || o.Names[0] == "") {
 		return o.Names[:1], nil
 	}
 	all, err := existingEntities(ctx, cl, kind)
@@ -140,6 +140,10 @@ func (o *configsOptions) entities(ctx context.Context, cl *client.Client) ([]str
 
 func existingEntities(ctx context.Context, cl *client.Client, kind string) ([]string, error) {
 	var names []string
+	nodes := kind == "brokers" || kind == "broker-loggers"
+	if cl.OfControllers() && !nodes { // they have no list to give
+		return nil, errors.New("This Admin API is not yet supported when communicating directly with the controller quorum.")
+	}
 	switch kind {
 	case "topics":
 		topics, err := cl.Admin.ListTopicsWithInternal(ctx)
@@ -148,7 +152,12 @@ func existingEntities(ctx context.Context, cl *client.Client, kind string) ([]st
 		}
 		names = topics.Names()
 	case "brokers", "broker-loggers":
-		resp, err := kmsg.NewPtrDescribeClusterRequest().RequestWith(ctx, cl)
+		req := kmsg.NewPtrDescribeClusterRequest()
+		req.EndpointType = 1
+		if cl.OfControllers() {
+			req.EndpointType = 2
+		}
+		resp, err := req.RequestWith(ctx, cl)
 		if err != nil {
 			return nil, err
 		}

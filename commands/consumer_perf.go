@@ -60,6 +60,19 @@ func newConsumerPerfCmd(f *Factory, runF func(*consumerPerfOptions) error) *cobr
 	})
 }
 
+// perfDeprecations warns of the older names of options.
+func perfDeprecations(f *Factory, set *opt.Set) error {
+	if err := excludes(set, "consumer.config", "command-config"); err != nil {
+		return err
+	}
+	for _, p := range [][2]string{{"messages", "num-records"}, {"consumer.config", "command-config"}} {
+		if set.Has(p[0]) {
+			fmt.Fprintf(f.IO.Out, "Warning: --%s is deprecated. Use --%s instead.\n", p[0], p[1])
+		}
+	}
+	return nil
+}
+
 func (o *consumerPerfOptions) parse(f *Factory, set *opt.Set) error {
 	if count(set, "messages", "num-records") != 1 {
 		return opt.Usagef("Exactly one of the following arguments is required: [messages], [num-records]")
@@ -67,13 +80,7 @@ func (o *consumerPerfOptions) parse(f *Factory, set *opt.Set) error {
 	if count(set, "topic", "include") != 1 {
 		return opt.Usagef("Exactly one of the following arguments is required: [topic], [include]")
 	}
-	if set.Has("messages") {
-		fmt.Fprintln(f.IO.Out, "Warning: --messages is deprecated. Use --num-records instead.")
-	}
-	if err := deprecatedPairs(f, set, producerWarning, [][2]string{{"consumer.config", "command-config"}}); err != nil {
-		return err
-	}
-	var err error
+	err := perfDeprecations(f, set)
 	number := func(name string) (n int64) {
 		if err == nil {
 			n, _, err = set.Long(name)

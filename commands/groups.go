@@ -27,12 +27,13 @@ type groupsOptions struct {
 
 func newGroupsCmd(f *Factory, runF func(*groupsOptions) error) *cobra.Command {
 	t := &tool{
-		spec:    groupsSpec,
-		short:   "List groups of every kind",
-		long:    "Prints the groups of the cluster with their type (Classic, Consumer, Share or Streams) and protocol.\n--consumer, --share and --streams keep the groups of one kind, simple consumers among the first.",
-		example: "  kgo groups --list\n  kgo groups --list --share",
-		extras:  []opt.Option{extraOutput, extraTimeout},
-		fail:    func(err error) { fmt.Fprintln(f.IO.Out, "Error while executing groups command : "+client.Explain(err)) },
+		spec:        groupsSpec,
+		short:       "List groups of every kind",
+		long:        "Prints the groups of the cluster with their type (Classic, Consumer, Share or Streams) and protocol.\n--consumer, --share and --streams keep the groups of one kind, simple consumers among the first.",
+		example:     "  kgo groups --list\n  kgo groups --list --share",
+		extras:      []opt.Option{extraOutput, extraTimeout},
+		plainConfig: true,
+		fail:        func(err error) { fmt.Fprintln(f.IO.Out, "Error while executing groups command : "+client.Explain(err)) },
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
 		o := &groupsOptions{IO: f.IO, Client: f.opener(set, "adminclient-1")}

@@ -80,9 +80,9 @@ func TestUnreachableClusterFailsAtOnce(t *testing.T) {
 	if code != 1 || !strings.HasPrefix(out, "Error while executing topic command : broker 127.0.0.1:1: cannot connect (") {
 		t.Errorf("exit code %d, %q", code, out)
 	}
-	out, _, code = runKgo([]string{"topics", "--list", "--bootstrap-server", "localhost"})
-	if code != 1 || !strings.Contains(out, "Invalid url in bootstrap.servers: localhost") {
-		t.Errorf("exit code %d, %q", code, out)
+	_, errOut, code := runKgo([]string{"topics", "--list", "--bootstrap-server", "localhost"})
+	if code != 1 || !strings.Contains(errOut, "Invalid url in bootstrap.servers: localhost") {
+		t.Errorf("exit code %d, %q", code, errOut)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +21,7 @@ func newInstallLinksCmd(f *Factory, runF func(dir string, force bool) error) *co
 	cmd := &cobra.Command{
 		Use:     "install-links DIR",
 		Short:   "Make links named kafka-topics.sh and so on that run kgo",
-		Long:    "Makes a link for each of Kafka's shell scripts that kgo replaces, kafka-topics.sh and its siblings, in a folder.\nPut the folder in front of Kafka's in PATH, and existing scripts run unchanged. A file of another origin is not\noverwritten without --force. Where the system has no links for everybody (Windows) copies are made.",
+		Long:    "Makes a link for each of Kafka's shell scripts that kgo replaces, kafka-topics.sh and its siblings, in a folder.\nPut the folder in front of Kafka's in PATH, and existing scripts run unchanged. A file of another origin is not\noverwritten without --force. On Windows the links are hard links or copies named .exe,\nbeside batch files named .bat.",
 		Example: "  kgo install-links ~/bin",
 		GroupID: groupCluster,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -54,7 +55,7 @@ func (f *Factory) installLinks(root *cobra.Command, dir string, force bool) erro
 	made := 0
 	for _, name := range scriptNames(root) {
 		path := filepath.Join(dir, name)
-		if old, err := filepath.EvalSymlinks(path); err == nil && old == target {
+		if installed(target, path) {
 			continue
 		}
 		if _, err := os.Lstat(path); err == nil {
@@ -67,7 +68,12 @@ func (f *Factory) installLinks(root *cobra.Command, dir string, force bool) erro
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := link(target, path); err != nil {
+		if strings.HasSuffix(name, ".bat") {
+			err = os.WriteFile(path, []byte(batchFile(target, path)), 0o755) //nolint:gosec // it is to be run
+		} else {
+			err = link(target, path)
+		}
+		if err != nil {
 			return err
 		}
 		made++
@@ -76,11 +82,12 @@ func (f *Factory) installLinks(root *cobra.Command, dir string, force bool) erro
 	return nil
 }
 
-// scriptNames are the names of the scripts that kgo's commands replace.
+// scriptNames are the names of the scripts that kgo's commands replace. Windows knows an executable by its name's end: there a script
+// that says kafka-topics.bat finds a file of that name, and one that says kafka-topics the link.
 func scriptNames(root *cobra.Command) []string {
-	suffix := ".sh"
+	suffixes := []string{".sh"}
 	if runtime.GOOS == "windows" {
-		suffix = ".exe"
+		suffixes = []string{".bat", ".exe"}
 	}
 	var names []string
 	for _, c := range root.Commands() {
@@ -88,9 +95,13 @@ func scriptNames(root *cobra.Command) []string {
 			tool, ok := scriptCommand(name) // a command under the script's own name, such as zookeeper-shell
 			switch {
 			case ok && tool == name:
-				names = append(names, name+suffix)
 			case c.GroupID == groupTools || name == "server-start" || name == "server-stop":
-				names = append(names, "kafka-"+name+suffix)
+				name = "kafka-" + name
+			default:
+				continue
+			}
+			for _, suffix := range suffixes {
+				names = append(names, name+suffix)
 			}
 		}
 	}
@@ -98,11 +109,37 @@ func scriptNames(root *cobra.Command) []string {
 	return names
 }
 
-// link makes a symbolic link, or a hard link where those need a privilege.
-func link(target, path string) error {
-	err := os.Symlink(target, path)
-	if err != nil && runtime.GOOS == "windows" {
-		return os.Link(target, path)
+// installed reports whether a path runs this kgo already.
+func installed(target, path string) bool {
+	if strings.HasSuffix(path, ".bat") {
+		text, err := os.ReadFile(path)
+		return err == nil && string(text) == batchFile(target, path)
 	}
-	return err
+	own, err := os.Stat(target)
+	if err != nil {
+		return false
+	}
+	link, err := os.Stat(path)
+	return err == nil && os.SameFile(own, link)
+}
+
+// batchFile is a batch file that runs kgo's command of a script's name.
+func batchFile(target, path string) string {
+	tool, _ := scriptCommand(strings.TrimSuffix(filepath.Base(path), ".bat"))
+	return fmt.Sprintf("@\"%s\" %s %%*\r\n", target, tool)
+}
+
+// link makes a symbolic link. On Windows that takes a privilege, and a hard link none; over two disks it is a copy.
+func link(target, path string) error {
+	if runtime.GOOS != "windows" {
+		return os.Symlink(target, path)
+	}
+	if os.Link(target, path) == nil {
+		return nil
+	}
+	program, err := os.ReadFile(target)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, program, 0o755) //nolint:gosec // it is to be run
 }

@@ -39,6 +39,9 @@ func newLeaderElectionCmd(f *Factory, runF func(*leaderElectionOptions) error) *
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
 		o := &leaderElectionOptions{IO: f.IO}
 		c := connection(set, "adminclient-1")
+		if err := excludes(set, "admin.config", "command-config"); err != nil {
+			return err
+		}
 		if set.Has("admin.config") {
 			fmt.Fprintln(f.IO.Out, "Option --admin.config has been deprecated and will be removed in a future version. Use --command-config instead.")
 			c.ConfigFile = set.String("admin.config")

@@ -180,8 +180,10 @@ func TestClientSecurity(t *testing.T) {
 	}
 	broker := startApacheJVM(t, lab).startBroker(t, config)
 	for _, mechanism := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {
-		if out, errOut, code := runKgo([]string{"configs", "--bootstrap-server", broker.bootstrap, "--alter", "--entity-type", "users", "--entity-name", "alice",
-			"--add-config", mechanism + "=[password=alice-secret]"}); code != 0 {
+		if out, errOut, code := runKgo([]string{
+			"configs", "--bootstrap-server", broker.bootstrap, "--alter", "--entity-type", "users", "--entity-name", "alice",
+			"--add-config", mechanism + "=[password=alice-secret]",
+		}); code != 0 {
 			t.Fatal(out, errOut)
 		}
 	}

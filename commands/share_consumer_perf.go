@@ -68,15 +68,7 @@ func (o *shareConsumerPerfOptions) parse(f *Factory, set *opt.Set) error {
 	if count(set, "messages", "num-records") != 1 {
 		return opt.Usagef("Exactly one of the following arguments is required: [messages], [num-records]")
 	}
-	if err := excludes(set, "consumer.config", "command-config"); err != nil {
-		return err
-	}
-	for _, p := range [][2]string{{"messages", "num-records"}, {"consumer.config", "command-config"}} {
-		if set.Has(p[0]) {
-			fmt.Fprintf(f.IO.Out, "Warning: --%s is deprecated. Use --%s instead.\n", p[0], p[1])
-		}
-	}
-	var err error
+	err := perfDeprecations(f, set)
 	number := func(name string) (n int64) {
 		if err == nil {
 			n, _, err = set.Long(name)

@@ -49,7 +49,7 @@ func ofThoseKnown(groups, existing []string, refusal string) (known, refused []s
 
 // deleteGroupsOf deletes groups of a type and prints what became of them, and of those that were refused before.
 func deleteGroupsOf(ctx context.Context, cl *client.Client, streams *IOStreams, kind string, groups, failed []string) error {
-	deleted, more, err := deleteGroupsByName(ctx, cl, groups)
+	deleted, more, err := deleteGroupsByName(ctx, cl, kind, groups)
 	if err != nil {
 		return err
 	}
@@ -70,8 +70,8 @@ func deleteGroupsOf(ctx context.Context, cl *client.Client, streams *IOStreams, 
 	return ErrSilent
 }
 
-// deleteGroupsByName deletes groups; failed has a line for each that could not be.
-func deleteGroupsByName(ctx context.Context, cl *client.Client, groups []string) (deleted, failed []string, err error) {
+// deleteGroupsByName deletes groups of a kind; failed has a line for each that could not be.
+func deleteGroupsByName(ctx context.Context, cl *client.Client, kind string, groups []string) (deleted, failed []string, err error) {
 	if len(groups) == 0 {
 		return nil, nil, nil
 	}
@@ -82,9 +82,12 @@ func deleteGroupsByName(ctx context.Context, cl *client.Client, groups []string)
 			return nil, nil, shard.Err
 		}
 		for _, g := range shard.Resp.(*kmsg.DeleteGroupsResponse).Groups {
-			if err := serverError(g.ErrorCode, g.ErrorMessage); err != nil {
+			switch err := serverError(g.ErrorCode, g.ErrorMessage); {
+			case kind == "share" && errors.Is(err, kerr.NonEmptyGroup):
+				failed = append(failed, fmt.Sprintf("* Group '%[1]s' could not be deleted due to: org.apache.kafka.common.errors.GroupNotEmptyException: Share group '%[1]s' is not EMPTY.", g.Group))
+			case err != nil:
 				failed = append(failed, fmt.Sprintf("* Group '%s' could not be deleted due to: %s", g.Group, javaError(err)))
-			} else {
+			default:
 				deleted = append(deleted, g.Group)
 			}
 		}

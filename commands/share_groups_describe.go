@@ -190,7 +190,11 @@ func (o *shareGroupsOptions) printMembers(w io.Writer, g *shareGroupView) {
 		for _, a := range m.Assignment {
 			partitions += len(a.Partitions)
 		}
-		rows = append(rows, []string{g.Group, m.MemberID, m.Host, m.ClientID, strconv.Itoa(partitions), strconv.Itoa(int(m.Epoch)), assignment(m.Assignment)})
+		assigned := assignment(m.Assignment)
+		if partitions == 0 {
+			assigned = ""
+		}
+		rows = append(rows, []string{g.Group, m.MemberID, m.Host, m.ClientID, strconv.Itoa(partitions), strconv.Itoa(int(m.Epoch)), assigned})
 	}
 	printColumns(o.verboseColumns(w, []int{15, 15, 15, 15, 12, 13, 0}, rows, 5, 6))
 }

@@ -90,6 +90,11 @@ func storageRun(o *storageOptions) error {
 	case "version-mapping":
 		return (&featuresOptions{IO: o.IO, ReleaseVersion: o.Release}).versionMapping()
 	case "feature-dependencies":
+		for _, text := range o.Features {
+			if !strings.Contains(text, "=") {
+				return fmt.Errorf("Invalid feature format: %s. Expected format: 'feature=version' (e.g. 'group.version=1')", text)
+			}
+		}
 		return (&featuresOptions{IO: o.IO, Features: o.Features}).dependencies()
 	}
 	cfg, err := o.load()

@@ -46,7 +46,7 @@ func (o *streamsGroupsOptions) deleteGroups(ctx context.Context, cl *client.Clie
 			return err
 		}
 	}
-	deleted, more, err := deleteGroupsByName(ctx, cl, known)
+	deleted, more, err := deleteGroupsByName(ctx, cl, "streams", known)
 	if err != nil {
 		return err
 	}
@@ -205,6 +205,11 @@ func (o *streamsGroupsOptions) resetOffsets(ctx context.Context, cl *client.Clie
 	}
 	if err := checkPartitionsOf(o.Topics); err != nil {
 		return err
+	}
+	if o.Scenario == "by-duration" || o.Scenario == "to-datetime" {
+		if _, err := o.timestamp(); err != nil {
+			return err
+		}
 	}
 	views := []resetView{}
 	failed := false

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/commands/opt"
 )
 
@@ -36,6 +37,9 @@ type tool struct {
 	argsFailed func(*opt.ArgsError)
 	// fail prints a failure in the tool's own words; without it the error itself goes to stderr.
 	fail func(error)
+
+	// plainConfig marks those whose original reads the client's configuration before it minds its errors: they stand alone on stderr.
+	plainConfig bool
 }
 
 // Options that kgo adds to the tools.
@@ -111,7 +115,7 @@ func (f *Factory) runTool(ctx context.Context, t *tool, spec *opt.Spec, set *opt
 		return err
 	case errors.As(err, &usage):
 		return f.toolError(spec, err)
-	case t.fail != nil:
+	case t.fail != nil && !(t.plainConfig && client.IsConfigError(err)):
 		t.fail(err)
 		return ErrSilent
 	}

@@ -49,6 +49,7 @@ func newTopicsCmd(f *Factory, runF func(*topicsOptions) error) *cobra.Command {
 		example:     topicsExample,
 		extras:      []opt.Option{extraOutput, extraTimeout, extraYes, extraDryRun},
 		plainErrors: true,
+		plainConfig: true,
 		fail:        func(err error) { fmt.Fprintln(f.IO.Out, "Error while executing topic command : "+client.Explain(err)) },
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {

@@ -5,6 +5,7 @@ package commands
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -67,6 +68,7 @@ func newWindows(t *testing.T) *windows {
 func (w *windows) command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, w.wine, append([]string{`C:\kgo\` + program}, args...)...)
 	cmd.Env = w.env
+	cmd.WaitDelay = 10 * time.Second // Wine's services hold on to the pipes of who started them
 	return cmd
 }
 
@@ -79,7 +81,7 @@ func (w *windows) run(t *testing.T, stdin, program string, args ...string) strin
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		t.Fatalf("%s %v: %v\n%s%s", program, args, err, out.Bytes(), errOut.Bytes())
 	}
 	return strings.ReplaceAll(out.String(), "\r", "")
@@ -88,9 +90,12 @@ func (w *windows) run(t *testing.T, stdin, program string, args ...string) strin
 // serve starts kgo server and waits until it answers. The function it returns ends it as a crash would.
 func (w *windows) serve(t *testing.T, properties, bootstrap string) (crash func()) {
 	t.Helper()
-	var log bytes.Buffer
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := w.command(context.WithoutCancel(t.Context()), "kgo.exe", "server", properties)
-	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +109,9 @@ func (w *windows) serve(t *testing.T, properties, bootstrap string) (crash func(
 	}
 	t.Cleanup(func() {
 		crash()
-		if t.Failed() {
-			t.Logf("the server's log:\n%s", log.Bytes())
+		log.Close()
+		if text, err := os.ReadFile(log.Name()); t.Failed() && err == nil {
+			t.Logf("the server's log:\n%s", text)
 		}
 	})
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
@@ -183,9 +189,15 @@ func TestWindows(t *testing.T) {
 	}
 
 	w.run(t, "", "kgo.exe", "install-links", `C:\kgo\bin`)
-	if got := w.run(t, "", `bin\kafka-topics.exe`, "--bootstrap-server", bootstrap, "--list"); !strings.Contains(got, "kept\n") || strings.Contains(got, "gone") {
-		t.Errorf("kafka-topics.exe --list printed %q", got)
+	list := func(program string, args ...string) {
+		t.Helper()
+		if got := w.run(t, "", program, append(args, "--bootstrap-server", bootstrap, "--list")...); !strings.Contains(got, "kept\n") || strings.Contains(got, "gone") {
+			t.Errorf("%s %v --list printed %q", program, args, got)
+		}
 	}
+	list(`bin\kafka-topics.exe`)
+	list(`..\windows\system32\cmd.exe`, "/c", `C:\kgo\bin\kafka-topics.bat`)
+	w.run(t, "", "kgo.exe", "install-links", `C:\kgo\bin`) // a second time
 }
 
 // firstWrite tells of the first bytes that are written.

@@ -15,14 +15,25 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/config"
+	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/wire"
 )
 
 func (h *Handlers) describeConfigs(r *wire.Request) {
-	req := r.Body.(*kmsg.DescribeConfigsRequest)
+	d := configDescriber{nodeID: h.NodeID, layers: h.Layers(), loggers: h.Loggers}
+	r.Respond(d.describe(h.Metadata.Current(), r.Body.(*kmsg.DescribeConfigsRequest)))
+}
+
+// configDescriber knows a node's own configuration, and with that what applies to everything else.
+type configDescriber struct {
+	nodeID  ident.BrokerID
+	layers  *config.Layers
+	loggers Loggers
+}
+
+func (d configDescriber) describe(image *metadata.Image, req *kmsg.DescribeConfigsRequest) *kmsg.DescribeConfigsResponse {
 	resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
-	image := h.Metadata.Current()
 	unknown := slices.ContainsFunc(req.Resources, func(res kmsg.DescribeConfigsRequestResource) bool { return !describable(res.ResourceType) })
 	var plain []kmsg.DescribeConfigsResponseResourceConfig // of a topic without settings of its own: in a large cluster most are
 	for _, res := range req.Resources {
@@ -37,7 +48,7 @@ func (h *Handlers) describeConfigs(r *wire.Request) {
 			continue
 		}
 		if !unknown {
-			entries, err = h.configEntries(image, metadata.ConfigResourceType(res.ResourceType), res.ResourceName)
+			entries, err = d.entries(image, metadata.ConfigResourceType(res.ResourceType), res.ResourceName)
 		}
 		if err != nil {
 			row.ErrorCode = wire.ErrorCode(err)
@@ -51,7 +62,7 @@ func (h *Handlers) describeConfigs(r *wire.Request) {
 		}
 		resp.Resources = append(resp.Resources, row)
 	}
-	r.Respond(resp)
+	return resp
 }
 
 // plainTopic reports whether a resource is a topic that has the cluster's defaults, and all of its settings are asked for.
@@ -79,8 +90,8 @@ func describable(t kmsg.ConfigResourceType) bool {
 	return false
 }
 
-// configEntries lists a resource's configuration.
-func (h *Handlers) configEntries(image *metadata.Image, t metadata.ConfigResourceType, name string) ([]config.Entry, error) {
+// entries lists a resource's configuration.
+func (d configDescriber) entries(image *metadata.Image, t metadata.ConfigResourceType, name string) ([]config.Entry, error) {
 	switch t {
 	case metadata.ConfigTopic:
 		if err := validateTopicName(name); err != nil {
@@ -89,23 +100,23 @@ func (h *Handlers) configEntries(image *metadata.Image, t metadata.ConfigResourc
 		if image.Topic(name) == nil {
 			return nil, kerr.UnknownTopicOrPartition
 		}
-		return h.Layers().DescribeTopic(image.Config(t, name)), nil
+		return d.layers.DescribeTopic(image.Config(t, name)), nil
 	case metadata.ConfigBroker:
 		if name == "" {
-			return h.Layers().DescribeClusterWide(), nil
+			return d.layers.DescribeClusterWide(), nil
 		}
-		if err := h.ownBroker(name, "Unexpected broker id, expected %d or empty string, but received %s"); err != nil {
+		if err := d.ownNode(name, "Unexpected broker id, expected %d or empty string, but received %s"); err != nil {
 			return nil, err
 		}
-		return h.Layers().DescribeBroker(), nil
+		return d.layers.DescribeBroker(), nil
 	case metadata.ConfigBrokerLogger:
 		if name == "" {
 			return nil, wire.Refusef(kerr.InvalidRequest, "Broker id must not be empty")
 		}
-		if err := h.ownBroker(name, "Unexpected broker id, expected %d but received %s"); err != nil {
+		if err := d.ownNode(name, "Unexpected broker id, expected %d but received %s"); err != nil {
 			return nil, err
 		}
-		return h.loggerEntries(), nil
+		return plainEntries(d.loggers.Levels(), config.SourceDynamicBrokerLogger), nil
 	case metadata.ConfigClientMetrics:
 		if name == "" {
 			return nil, wire.Refusef(kerr.InvalidRequest, "Client metrics subscription name must not be empty")
@@ -115,25 +126,21 @@ func (h *Handlers) configEntries(image *metadata.Image, t metadata.ConfigResourc
 		if name == "" {
 			return nil, wire.Refusef(kerr.InvalidRequest, "Group name must not be empty")
 		}
-		return h.Layers().DescribeGroup(image.Config(t, name)), nil
+		return d.layers.DescribeGroup(image.Config(t, name)), nil
 	}
 	return nil, wire.Refusef(kerr.InvalidRequest, "Unsupported resource type: %d", t)
 }
 
-// ownBroker checks that a broker resource is this broker: only it knows its own configuration.
-func (h *Handlers) ownBroker(name, unexpected string) error {
+// ownNode checks that a broker resource is this node: only it knows its own configuration.
+func (d configDescriber) ownNode(name, unexpected string) error {
 	id, err := strconv.ParseInt(name, 10, 32)
 	if err != nil {
 		return wire.Refusef(kerr.InvalidRequest, "Broker id must be an integer, but it is: %s", name)
 	}
-	if int32(id) != int32(h.NodeID) {
-		return wire.Refusef(kerr.InvalidRequest, unexpected, h.NodeID, name)
+	if int32(id) != int32(d.nodeID) {
+		return wire.Refusef(kerr.InvalidRequest, unexpected, d.nodeID, name)
 	}
 	return nil
-}
-
-func (h *Handlers) loggerEntries() []config.Entry {
-	return plainEntries(h.Loggers.Levels(), config.SourceDynamicBrokerLogger)
 }
 
 // plainEntries are entries without defaults behind them, of an unknown type, as in Apache Kafka.

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/kgo-project/kgo/broker/config"
 	"github.com/kgo-project/kgo/broker/controller"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
@@ -51,6 +52,8 @@ type ControllerHandlers struct {
 	Submit     func(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error)
 	SubmitHere func(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error)
 	Brokers    *BrokerConnections
+	Layers     func() *config.Layers // this node's configuration
+	Loggers    Loggers
 	// Endpoint is where this listener is reached.
 	Endpoint metadata.Endpoint
 	Logger   *slog.Logger
@@ -62,6 +65,7 @@ func (h *ControllerHandlers) Table() *wire.Table {
 		{Key: 1, Max: 18, Handle: h.fetch},
 		{Key: 3, Max: 13, Handle: h.metadata},
 		{Key: 18, Max: 4, BeforeAuth: true},
+		{Key: 32, Max: 4, Handle: h.describeConfigs},
 		{Key: 59, Max: 1, Handle: h.fetchSnapshot},
 		{Key: 60, Max: 2, Handle: h.describeCluster},
 	}
@@ -182,6 +186,11 @@ func (h *ControllerHandlers) fetchSnapshot(r *wire.Request) {
 	topic.Partitions = append(topic.Partitions, out)
 	resp.Topics = append(resp.Topics, topic)
 	r.Respond(resp)
+}
+
+func (h *ControllerHandlers) describeConfigs(r *wire.Request) {
+	d := configDescriber{nodeID: h.NodeID, layers: h.Layers(), loggers: h.Loggers}
+	r.Respond(d.describe(h.Metadata.Current(), r.Body.(*kmsg.DescribeConfigsRequest)))
 }
 
 // describeCluster describes the controllers, or, to a tool that came here for the cluster, its brokers.

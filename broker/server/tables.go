@@ -28,7 +28,8 @@ func (s *Server) listenerOf(sock *socket) wire.Listener {
 
 func (s *Server) controllerHandlers(q *embeddedQuorum, sock *socket) *api.ControllerHandlers {
 	return &api.ControllerHandlers{
-		NodeID: s.nodeID, Metadata: s.store, Submit: q.router.submit, SubmitHere: q.router.here, Brokers: q.brokers, Logger: s.opts.Loggers.Logger("kafka.request"),
+		NodeID: s.nodeID, Metadata: s.store, Submit: q.router.submit, SubmitHere: q.router.here, Brokers: q.brokers,
+		Layers: s.state.layers, Loggers: s.opts.Loggers, Logger: s.opts.Loggers.Logger("kafka.request"),
 		Log: func() api.MetadataLog {
 			if n := q.late.node.Load(); n != nil {
 				return n

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +19,7 @@ import (
 )
 
 // awsCredentials walks AWS's credential chain as far as it needs no signed request: the environment, the shared credentials
-// file, the container's endpoint, the instance's metadata service.
+// file, the web identity of a pod, the container's endpoint, the instance's metadata service.
 func awsCredentials(ctx context.Context, profile string) (aws.Auth, error) {
 	if id := os.Getenv("AWS_ACCESS_KEY_ID"); id != "" && profile == "" {
 		return aws.Auth{AccessKey: id, SecretKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}, nil
@@ -27,6 +29,9 @@ func awsCredentials(ctx context.Context, profile string) (aws.Auth, error) {
 	}
 	if profile != "" {
 		return aws.Auth{}, fmt.Errorf("AWS_MSK_IAM: no profile %s in the AWS credentials file", profile)
+	}
+	if role, file := os.Getenv("AWS_ROLE_ARN"), os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"); role != "" && file != "" {
+		return awsWebIdentity(ctx, role, file)
 	}
 	if uri := os.Getenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"); uri != "" {
 		return awsEndpoint(ctx, "http://169.254.170.2"+uri, "", "")
@@ -43,6 +48,45 @@ func awsCredentials(ctx context.Context, profile string) (aws.Auth, error) {
 		return awsEndpoint(ctx, uri, "Authorization", token)
 	}
 	return awsInstance(ctx)
+}
+
+// awsWebIdentity trades the token of a Kubernetes service account for a role's credentials.
+func awsWebIdentity(ctx context.Context, role, file string) (aws.Auth, error) {
+	token, err := os.ReadFile(file)
+	if err != nil {
+		return aws.Auth{}, fmt.Errorf("AWS_MSK_IAM: AWS_WEB_IDENTITY_TOKEN_FILE: %w", err)
+	}
+	endpoint := os.Getenv("AWS_ENDPOINT_URL_STS")
+	if endpoint == "" {
+		region := os.Getenv("AWS_REGION")
+		if region == "" {
+			region = os.Getenv("AWS_DEFAULT_REGION")
+		}
+		if endpoint = "https://sts.amazonaws.com"; region != "" {
+			endpoint = "https://sts." + region + ".amazonaws.com"
+		}
+	}
+	session := os.Getenv("AWS_ROLE_SESSION_NAME")
+	if session == "" {
+		session = "kgo"
+	}
+	query := url.Values{
+		"Action": {"AssumeRoleWithWebIdentity"}, "Version": {"2011-06-15"}, "RoleArn": {role}, "RoleSessionName": {session},
+		"WebIdentityToken": {strings.TrimSpace(string(token))},
+	}
+	body, err := awsGet(ctx, http.MethodGet, strings.TrimSuffix(endpoint, "/")+"/?"+query.Encode(), "", "")
+	if err != nil {
+		return aws.Auth{}, err
+	}
+	var answer struct {
+		AccessKeyID     string `xml:"AssumeRoleWithWebIdentityResult>Credentials>AccessKeyId"`
+		SecretAccessKey string `xml:"AssumeRoleWithWebIdentityResult>Credentials>SecretAccessKey"`
+		SessionToken    string `xml:"AssumeRoleWithWebIdentityResult>Credentials>SessionToken"`
+	}
+	if err := xml.Unmarshal(body, &answer); err != nil || answer.AccessKeyID == "" {
+		return aws.Auth{}, fmt.Errorf("AWS_MSK_IAM: %s answered without credentials for %s", endpoint, role)
+	}
+	return aws.Auth{AccessKey: answer.AccessKeyID, SecretKey: answer.SecretAccessKey, SessionToken: answer.SessionToken}, nil
 }
 
 // awsProfile reads the shared credentials file.
@@ -128,13 +172,17 @@ func awsGet(ctx context.Context, method, uri, header, value string) ([]byte, err
 		req.Header.Set(header, value)
 	}
 	resp, err := http.DefaultClient.Do(req)
+	if refused, ok := errors.AsType[*url.Error](err); ok {
+		refused.URL, _, _ = strings.Cut(refused.URL, "?") // what follows may be a secret
+	}
 	if err != nil {
 		return nil, fmt.Errorf("AWS_MSK_IAM: %w", err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxTokenAnswer))
 	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("AWS_MSK_IAM: %s answered %s", uri, resp.Status)
+		address, _, _ := strings.Cut(uri, "?") // what follows may be a secret
+		err = fmt.Errorf("AWS_MSK_IAM: %s answered %s", address, resp.Status)
 	}
 	return body, err
 }

@@ -10,6 +10,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -176,6 +177,9 @@ type ConfigError struct {
 	Text       string
 	Hint       string
 }
+
+// IsConfigError reports whether an error is the client's configuration's.
+func IsConfigError(err error) bool { return errors.As(err, new(*ConfigError)) }
 
 func (e *ConfigError) Error() string {
 	text := e.Text

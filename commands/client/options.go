@@ -107,7 +107,9 @@ func ProducerOptions(p Properties) ([]kgo.Opt, error) {
 	}{
 		{"linger.ms", 0, func(n int64) kgo.Opt { return kgo.ProducerLinger(time.Duration(n) * time.Millisecond) }},
 		{"retries", 0, func(n int64) kgo.Opt { return kgo.RecordRetries(int(n)) }},
-		{"batch.size", 0, nil}, {"send.buffer.bytes", -1, nil}, {"receive.buffer.bytes", -1, nil}, // only checked
+		{"batch.size", 0, nil},
+		{"send.buffer.bytes", -1, nil},
+		{"receive.buffer.bytes", -1, nil}, // only checked
 		{"delivery.timeout.ms", 0, func(n int64) kgo.Opt {
 			return kgo.RecordDeliveryTimeout(time.Duration(max(n, 1000)) * time.Millisecond)
 		}},
@@ -213,21 +215,30 @@ func ConsumerOptions(p Properties) ([]kgo.Opt, error) {
 	}
 	switch v := strings.ToLower(p["group.protocol"]); v {
 	case "", "classic":
-		return append(opts, kgo.Balancers(p.balancers()...)), nil
+		balancers, err := p.balancers()
+		return append(opts, kgo.Balancers(balancers...)), err
 	case "consumer": // KIP-848: the group's coordinator assigns, by the assignor that franz-go derives from the balancer
 		opts = append(opts, kgo.ServerSideBalancer())
-		if p["group.remote.assignor"] == "range" {
+		switch assignor := p["group.remote.assignor"]; assignor {
+		case "range":
 			return append(opts, kgo.Balancers(kgo.RangeBalancer())), nil
+		case "", "uniform":
+			return append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer())), nil
+		default:
+			return nil, &ConfigError{Key: "group.remote.assignor", Value: assignor, Text: "brokers know uniform and range"}
 		}
-		return append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer())), nil
 	}
 	return nil, &ConfigError{Key: "group.protocol", Value: p["group.protocol"], Text: "String must be one of (case insensitive): CONSUMER, CLASSIC"}
 }
 
 // balancers follows partition.assignment.strategy; the Java consumer's default is range, with cooperative-sticky to move to.
-func (p Properties) balancers() []kgo.GroupBalancer {
+func (p Properties) balancers() ([]kgo.GroupBalancer, error) {
+	strategy := p["partition.assignment.strategy"]
+	if strategy == "" {
+		return []kgo.GroupBalancer{kgo.RangeBalancer()}, nil
+	}
 	var out []kgo.GroupBalancer
-	for class := range strings.SplitSeq(p["partition.assignment.strategy"], ",") {
+	for class := range strings.SplitSeq(strategy, ",") {
 		switch class = strings.TrimSpace(class); class[strings.LastIndexByte(class, '.')+1:] {
 		case "RangeAssignor":
 			out = append(out, kgo.RangeBalancer())
@@ -237,10 +248,9 @@ func (p Properties) balancers() []kgo.GroupBalancer {
 			out = append(out, kgo.StickyBalancer())
 		case "CooperativeStickyAssignor":
 			out = append(out, kgo.CooperativeStickyBalancer())
+		default:
+			return nil, &ConfigError{Key: "partition.assignment.strategy", Value: class, Text: "kgo runs no Java classes: RangeAssignor, RoundRobinAssignor, StickyAssignor and CooperativeStickyAssignor are built in"}
 		}
 	}
-	if len(out) == 0 {
-		return []kgo.GroupBalancer{kgo.RangeBalancer()}
-	}
-	return out
+	return out, nil
 }

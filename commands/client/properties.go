@@ -25,7 +25,7 @@ func LoadFile(path string) (Properties, error) {
 		return nil, err
 	}
 	if err := p.resolve(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, &ConfigError{Text: path + ": " + err.Error()}
 	}
 	return p, nil
 }
@@ -35,7 +35,7 @@ func ReadFile(path string) (Properties, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s: no such file", path)
+		return nil, &ConfigError{Text: path + ": no such file"}
 	case err != nil:
 		return nil, err
 	case info.Size() > maxFileSize:
@@ -47,7 +47,7 @@ func ReadFile(path string) (Properties, error) {
 	}
 	p, err := Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, &ConfigError{Text: path + ": " + err.Error()}
 	}
 	return p, nil
 }
