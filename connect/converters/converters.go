@@ -6,6 +6,7 @@ package converters
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -68,6 +69,15 @@ func New(name string, config connect.Config, key bool) (connect.Converter, error
 	full, ok := Find(name)
 	if !ok {
 		return nil, fmt.Errorf("Class %s could not be found.", name)
+	}
+	keys, _ := Definitions(full)
+	for i := range keys {
+		if keys[i].Required { // the type, which the worker knows
+			continue
+		}
+		if errs := keys[i].Errors(config); len(errs) > 0 {
+			return nil, errors.New(errs[0])
+		}
 	}
 	for _, c := range classes {
 		if c.name == full {

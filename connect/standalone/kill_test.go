@@ -59,7 +59,8 @@ func numbers(count int) string {
 	return lines.String()
 }
 
-// TestKilledSourceLosesNoLine kills the worker each time its offsets have advanced, and lets the last one finish.
+// TestKilledSourceLosesNoLine kills the worker each time its offsets have advanced, and lets the last one finish: no line is missing, and
+// lines come again only from where an offset had been stored.
 func TestKilledSourceLosesNoLine(t *testing.T) {
 	bootstrap := brokertest.Start(t).Addr
 	f := newFolder(t)
@@ -68,6 +69,7 @@ func TestKilledSourceLosesNoLine(t *testing.T) {
 	worker := f.worker(bootstrap, "offset.flush.interval.ms=20\n")
 	source := f.write("source.properties", "name=source\nconnector.class=FileStreamSource\nfile="+f.write("in.txt", lines)+"\ntopic=lines\n")
 	sink := f.write("sink.properties", "name=sink\nconnector.class=FileStreamSink\nfile="+f.path("out.txt")+"\ntopics=lines\n")
+	begins := []int{0} // the lines from which workers had to read: those behind the offset that was stored
 	for range 3 {
 		before := f.read("offsets")
 		cmd := startProcess(t, worker, source)
@@ -76,17 +78,32 @@ func TestKilledSourceLosesNoLine(t *testing.T) {
 			return now != before || strings.Contains(now, fmt.Sprintf(`"position":%d}`, len(lines)))
 		})
 		kill(cmd)
+		_, after, _ := strings.Cut(f.read("offsets"), `"position":`)
+		digits, _, _ := strings.Cut(after, "}")
+		position, err := strconv.Atoi(digits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begins = append(begins, strings.Count(lines[:position], "\n"))
 	}
 	startProcess(t, worker, source, sink)
 	waitFor(t, func() bool { return strings.HasSuffix(f.read("out.txt"), fmt.Sprintf("\n%d\n", count-1)) })
-	seen := make(map[string]bool, count)
+	next := 0
 	for line := range strings.Lines(f.read("out.txt")) {
-		seen[line] = true
-	}
-	for line := range strings.Lines(lines) {
-		if !seen[line] {
-			t.Fatalf("line %q is lost", line)
+		n, err := strconv.Atoi(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			t.Fatal(err)
 		}
+		switch {
+		case n > next:
+			t.Fatalf("lines %d to %d are lost", next, n-1)
+		case n < next && !slices.Contains(begins, n):
+			t.Fatalf("line %d comes again after %d, though workers began at %v", n, next-1, begins)
+		}
+		next = n + 1
+	}
+	if next != count {
+		t.Errorf("the last line is %d", next-1)
 	}
 }
 
