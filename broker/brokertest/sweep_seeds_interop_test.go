@@ -162,7 +162,7 @@ var sweepSeeds = []sweepSeed{
 		fields: `{Group: g%n, MemberID: m, RebalanceTimeoutMillis: 30000, SubscribedTopicNames: [a], Topics: []}`,
 	},
 	{
-		name: "ConsumerGroupHeartbeat", topics: "a:2",
+		name: "ConsumerGroupHeartbeat", label: "(pattern)", topics: "a:2", fixed: "Group",
 		fields: `{Group: g%n, MemberID: m, InstanceID: static, RackID: r, RebalanceTimeoutMillis: 30000, SubscribedTopicNames: [], SubscribedTopicRegex: "a.*", ServerAssignor: range, Topics: []}`,
 	},
 	{

@@ -71,7 +71,7 @@ func (s *shard) consumerHeartbeat(ctx RequestContext, req *kmsg.ConsumerGroupHea
 	if req.MemberEpoch < 0 {
 		return s.consumerLeave(g, req, resp)
 	}
-	if classic := s.group(req.Group); classic != nil && !classic.is(stateEmpty) {
+	if classic := s.group(req.Group); classic != nil && len(classic.members) > 0 {
 		g = s.upgrade(classic)
 		defer func() { s.divisible = false }() // half of a group is in neither protocol
 	}
@@ -117,7 +117,7 @@ func (s *shard) consumerGroupFor(req *kmsg.ConsumerGroupHeartbeatRequest) (*cons
 	switch {
 	case classic != nil && req.MemberEpoch != joinEpoch:
 		return nil, notA("consumer", req.Group)
-	case classic != nil && !classic.is(stateEmpty):
+	case classic != nil && len(classic.members) > 0:
 		return nil, s.validateUpgrade(classic)
 	case req.MemberEpoch < 0:
 		return nil, notFound(req.Group)

@@ -147,7 +147,8 @@ func (s *shard) maybeDowngrade(g *consumerGroup, leaving ...string) bool {
 	return true
 }
 
-// downgraded is the classic group of the members that stay. Each has its target as its assignment.
+// downgraded is the classic group of the members that stay. Each is assigned what it may be working on: where that isn't its target, the rebalance
+// that follows finds out.
 func (s *shard) downgraded(g *consumerGroup, leaving []string) *classicGroup {
 	classic := newClassicGroup(g.groupID)
 	classic.generation, classic.state, classic.stateSince = g.groupEpoch, stateStable, s.now
@@ -160,7 +161,7 @@ func (s *shard) downgraded(g *consumerGroup, leaving []string) *classicGroup {
 			memberID: memberID, instanceID: m.instanceID, clientID: m.clientID, clientHost: m.clientHost,
 			sessionTimeout: m.classic.sessionTimeout, rebalanceTimeout: m.rebalanceTimeout,
 			protocolType: consumerProtocolType, protocols: m.classic.protocols,
-			assignment: s.embeddedAssignment(m.classic.protocols[0].metadata, g.target[memberID]),
+			assignment: s.embeddedAssignment(m.classic.protocols[0].metadata, m.held().target()),
 		})
 	}
 	classic.protocolName = new(classic.selectProtocol())

@@ -92,11 +92,12 @@ func (s *shard) joinConsumerGroup(g *consumerGroup, j *joinRequest) {
 		return
 	}
 	g = s.updateSubscription(req.Group, before, &after)
+	settled := g.settledBut(after.memberID)
 	if replaced && s.maybeDowngrade(g) { // it took the place of the last member of the other protocol
 		classic := s.group(req.Group)
 		s.replyFollower(classic, classic.members[after.memberID], j.waiter, "")
-		if !slices.Equal(before.topics, after.topics) {
-			s.prepareRebalance(classic, "a member came back to the classic protocol with another subscription")
+		if !settled || !slices.Equal(before.topics, after.topics) {
+			s.prepareRebalance(classic, "a member came back to the classic protocol while the others were on the move, or with another subscription")
 		}
 		return
 	}
@@ -128,6 +129,16 @@ func (g *consumerGroup) supportsClassic(protocolType string, protocols []protoco
 		})
 	}
 	return len(common) > 0
+}
+
+// settledBut says whether all other members have what they shall have.
+func (g *consumerGroup) settledBut(memberID string) bool {
+	for id, m := range g.members {
+		if id != memberID && !(m.reconciledTo(g.groupEpoch) && m.assigned.target().equal(g.target[id])) {
+			return false
+		}
+	}
+	return true
 }
 
 // joiningMember returns the member as it is before its JoinGroup. A static member that comes without its id takes its place at once: replaced.
