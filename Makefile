@@ -60,6 +60,9 @@ bench-tools: build ## kgo's tools on a cluster of three with 10,000 topics, 50,0
 man: ## the manual pages of all commands, in man/
 	$(GO) run ./cmd/kgo man-pages man
 
+bench-controller: ## three coordinators with simulated brokers: KGO_SCALE_TOPICS (1000) topics of 100 partitions, failover, loading, memory
+	$(GO) test -tags slow -count=1 -timeout 20m -v -run TestControllerAtScale ./broker/brokertest
+
 tidy:
 	$(GO) mod tidy
 	$(GO) fix ./...
