@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -55,9 +56,7 @@ func newHerder(t *testing.T, settings connect.Config) (h *Herder, events chan st
 		t.Fatal(err)
 	}
 	config := connect.Config{"bootstrap.servers": "127.0.0.1:1", "key.converter": "String", "value.converter": "String"}
-	for k, v := range settings {
-		config[k] = v
-	}
+	maps.Copy(config, settings)
 	events = make(chan string, 100)
 	plugin := &connect.Plugin{
 		Class: "test.FakeConnector", TaskClass: "test.FakeTask", Kind: connect.Source, Version: "1.2.3",
@@ -91,9 +90,7 @@ func newHerder(t *testing.T, settings connect.Config) (h *Herder, events chan st
 func put(t *testing.T, h *Herder, name string, more connect.Config) {
 	t.Helper()
 	config := connect.Config{"connector.class": "Fake"}
-	for k, v := range more {
-		config[k] = v
-	}
+	maps.Copy(config, more)
 	if _, _, err := h.Put(name, config, "", true); err != nil {
 		t.Fatal(err)
 	}
