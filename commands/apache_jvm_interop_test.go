@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -41,8 +43,26 @@ var apacheClasses = map[string]string{
 	"verifiable-consumer": "VerifiableConsumer", "verifiable-producer": "VerifiableProducer", "verifiable-share-consumer": "VerifiableShareConsumer",
 }
 
+// javaVersion finds 21 in `openjdk version "21.0.4" 2024-07-16`.
+var javaVersion = regexp.MustCompile(`version "(\d+)`)
+
+// needJava skips where there is no Java that can catch a tool's call of System.exit.
+func needJava(t *testing.T) {
+	t.Helper()
+	const lastWithSecurityManager = 23
+	said, err := exec.CommandContext(t.Context(), "java", "-version").CombinedOutput()
+	m := javaVersion.FindSubmatch(said)
+	if err != nil || m == nil {
+		t.Skipf("no Java to run Apache Kafka with: %v %s", err, said)
+	}
+	if v, err := strconv.Atoi(string(m[1])); err != nil || v > lastWithSecurityManager {
+		t.Skipf("Java %s has no security manager: ToolHost needs Java 17 to %d", m[1], lastWithSecurityManager)
+	}
+}
+
 func startApacheJVM(t *testing.T, lab string) *apacheJVM {
 	t.Helper()
+	needJava(t)
 	jars, err := exec.CommandContext(t.Context(), lab, "classpath").Output()
 	if err != nil {
 		t.Fatal(err)
