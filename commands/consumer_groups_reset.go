@@ -379,7 +379,7 @@ func parseISODuration(text string) (time.Duration, error) {
 func (o *offsetReset) fromFile(ctx context.Context, cl *client.Client, group string) ([]resetView, error) {
 	file, err := os.Open(o.Value)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("java.io.IOException: Unable to read file %s", o.Value)
 	}
 	defer file.Close() //nolint:errcheck // only read
 	reader := csv.NewReader(file)

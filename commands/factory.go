@@ -84,17 +84,21 @@ func (f *Factory) Properties(c Connection) (client.Properties, error) {
 	return p, nil
 }
 
-// Open returns an administrative client. It does not connect yet: the first request does. It is closed when the command ends.
+// Open returns an administrative client. It does not connect yet, but to controllers: the first request does. It is closed when the command ends.
 func (f *Factory) Open(ctx context.Context, c Connection) (*client.Client, error) {
 	p, err := f.Properties(c)
 	if err != nil {
 		return nil, err
 	}
 	cl, err := client.New(ctx, p)
-	if err == nil {
-		f.clients = append(f.clients, cl)
+	if err != nil {
+		return nil, err
 	}
-	return cl, err
+	f.clients = append(f.clients, cl)
+	if c.Controller != "" {
+		return cl, cl.CheckControllers(ctx)
+	}
+	return cl, nil
 }
 
 // cause finds out why a request failed: see [client.Client.Cause].

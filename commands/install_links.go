@@ -95,7 +95,7 @@ func scriptNames(root *cobra.Command) []string {
 			tool, ok := scriptCommand(name) // a command under the script's own name, such as zookeeper-shell
 			switch {
 			case ok && tool == name:
-			case c.GroupID == groupTools || name == "server-start" || name == "server-stop":
+			case c.GroupID == groupTools || name == "server-start" || name == "server-stop" || name == "run-class":
 				name = "kafka-" + name
 			default:
 				continue

@@ -81,7 +81,9 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newShareConsumerPerfCmd(f, nil),
 		newE2ELatencyCmd(f, nil),
 		newJmxCmd(f, nil),
+		newRunClassCmd(f),
 	)
+	root.AddCommand(newGoneCmds()...)
 	root.SetHelpCommandGroupID(groupCluster)
 	root.SetCompletionCommandGroupID(groupCluster)
 	return root
@@ -165,7 +167,7 @@ func scriptSpelling(args []string) []string {
 // scriptCommand maps a script's name without its extension to the command that replaces it.
 func scriptCommand(script string) (string, bool) {
 	switch script {
-	case "kafka-run-class", "kgo":
+	case "kgo":
 		return "", false
 	case "kafka-delegation-tokens", "kafka-delegation-token":
 		return "delegation-tokens", true

@@ -215,7 +215,8 @@ func (o *streamsGroupsOptions) resetOffsets(ctx context.Context, cl *client.Clie
 	failed := false
 	for _, group := range groups {
 		g, err := o.one(ctx, cl, group)
-		if errors.Is(err, kerr.GroupIDNotFound) && !o.AllTopics { // offsets may be set for an application that never ran
+		fromCommitted := o.Scenario == "shift-by" || o.Scenario == "to-current"
+		if errors.Is(err, kerr.GroupIDNotFound) && !o.AllTopics && !fromCommitted { // offsets may be set for an application that never ran
 			g, err = &streamsGroupView{Group: group, State: "Empty"}, nil
 		}
 		if err != nil {

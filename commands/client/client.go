@@ -18,10 +18,11 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/commands/opt"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Client is a franz-go client that knows why it could not reach the cluster.
@@ -88,6 +89,22 @@ func (c *Client) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, 
 		return c.Client.SeedBrokers()[0].RetriableRequest(ctx, req)
 	}
 	return c.Client.Request(ctx, req)
+}
+
+// CheckControllers refuses addresses of brokers where those of controllers are needed (KIP-919). What else fails is left to the
+// request that the client was made for.
+func (c *Client) CheckControllers(ctx context.Context) error {
+	req := kmsg.NewPtrDescribeClusterRequest()
+	req.EndpointType = 2
+	resp, err := c.Request(ctx, req)
+	if err != nil {
+		return nil //nolint:nilerr // the next request says more
+	}
+	cluster := resp.(*kmsg.DescribeClusterResponse)
+	if err := kerr.ErrorForCode(cluster.ErrorCode); errors.Is(err, kerr.MismatchedEndpointType) && cluster.ErrorMessage != nil {
+		return fmt.Errorf("org.apache.kafka.common.errors.MismatchedEndpointTypeException: %s", *cluster.ErrorMessage)
+	}
+	return nil
 }
 
 // Close closes the client's connections.
