@@ -2,6 +2,7 @@ package commands
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -86,7 +87,44 @@ func newRootCmd(f *Factory) *cobra.Command {
 	root.AddCommand(newGoneCmds()...)
 	root.SetHelpCommandGroupID(groupCluster)
 	root.SetCompletionCommandGroupID(groupCluster)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch {
+		case c.Name() == "help":
+			c.Run, c.RunE = nil, func(_ *cobra.Command, args []string) error { return f.helpAbout(root, args) }
+		case c.HasSubCommands():
+			c.Run, c.RunE, c.Args = nil, verbWanted, cobra.ArbitraryArgs
+		}
+	}
 	return root
+}
+
+// helpAbout answers kgo help NAME: what the command is for, examples, and for a mirrored tool its options.
+func (f *Factory) helpAbout(root *cobra.Command, args []string) error {
+	cmd, rest, err := root.Find(args)
+	if err != nil || cmd == root && len(args) > 0 {
+		return unknownCommand(root, args[0])
+	}
+	if len(rest) > 0 && cmd.HasSubCommands() {
+		return unknownCommand(cmd, rest[0])
+	}
+	if err := cmd.Help(); err != nil || f.specs[cmd.Name()] == nil {
+		return err
+	}
+	fmt.Fprintln(f.IO.Out)
+	if spec := f.specs[cmd.Name()]; spec.Prog == "" {
+		return f.help(spec)
+	}
+	return f.argsHelp([]*opt.Spec{f.specs[cmd.Name()]})
+}
+
+// verbWanted is what a command does that only has verbs: without one it shows them.
+func verbWanted(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return unknownCommand(cmd, args[0])
+	}
+	return cmd.Help()
 }
 
 const (
@@ -102,26 +140,16 @@ kafka-topics.bat that points to kgo works too (kgo install-links DIR makes them)
 
 Tools find the cluster by --bootstrap-server, then KAFKA_BOOTSTRAP_SERVERS, then localhost:9092.`
 
-// instead is what to do where a script's program is not part of kgo.
-var instead = map[string]string{
-	"connect-distributed":  "kgo has no distributed Connect worker: run kgo connect-standalone with the connectors' files on each machine; kgo connect drives the REST API of any worker, distributed ones included",
-	"connect-plugin-path":  "kgo's connectors are compiled in, and plugin.path is accepted without use: kgo connect plugins lists the connectors of a running worker, docs/connect.md tells how to add one",
-	"connect-mirror-maker": "kgo has no MirrorMaker: Apache Kafka's connect-mirror-maker works with kgo's clusters at either end",
-}
-
-func unknownCommand(root *cobra.Command, name string) error {
-	if text, known := instead[name]; known {
-		return &exitError{code: 1, err: errors.New(text)}
-	}
+func unknownCommand(parent *cobra.Command, name string) error {
 	var names []string
-	for _, c := range root.Commands() {
+	for _, c := range parent.Commands() {
 		names = append(names, c.Name())
 	}
-	text := "kgo: there is no command " + name
+	text := parent.CommandPath() + ": there is no command " + name
 	if meant := opt.Closest(strings.TrimPrefix(name, "kafka-"), names); meant != "" {
 		text += "; did you mean " + meant + "?"
 	} else {
-		text += "; kgo --help lists the commands"
+		text += "; " + parent.CommandPath() + " --help lists the commands"
 	}
 	return &exitError{code: 2, err: errors.New(text)}
 }

@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script: each file is a session with kgo as a process of its own, against one broker that all of them
-// share. $B is its address, $M the address of its metrics. Beside testscript's own commands there are
+// share. $B is its address, $M the address of its metrics, $T the folder testdata,
+// $SCRIPT how the scripts' names end. Beside testscript's own commands there are
 //
 //	status N kgo ...             the exit code has to be N
 //	interrupt TEXT kgo ...       Ctrl-C once standard output has TEXT; the exit code has to be 130
@@ -40,7 +41,13 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("..", "testdata", "script"),
 		Setup: func(env *testscript.Env) error {
+			testdata, err := filepath.Abs(filepath.Join("..", "testdata"))
+			if err != nil {
+				return err
+			}
 			env.Setenv("B", node.Addr)
+			env.Setenv("T", testdata)
+			env.Setenv("SCRIPT", filepath.Ext(scriptNames(newRootCmd(NewFactory(SystemIO())))[0]))
 			env.Setenv("M", node.AdminAddr().String())
 			env.Setenv("KAFKA_BOOTSTRAP_SERVERS", "")
 			free, err := net.Listen("tcp", "127.0.0.1:0")
