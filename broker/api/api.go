@@ -94,7 +94,7 @@ func (h *Handlers) rows() []wire.API {
 		{Key: 16, Max: 5, Handle: h.listGroups},
 		{Key: 17, Max: 1, Handle: h.saslHandshake},
 		{Key: 18, Max: 4, Handle: h.apiVersions, BeforeAuth: true},
-		{Key: 19, Max: 7, Handle: h.forward},
+		{Key: 19, Max: 7, Handle: h.createTopics},
 		{Key: 20, Max: 6, Handle: h.deleteTopics},
 		{Key: 22, Max: 5, Handle: h.initProducerID},
 		{Key: 29, Min: 1, Max: 3, Handle: h.describeACLs},

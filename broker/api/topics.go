@@ -45,7 +45,8 @@ func validateTopicName(name string) error {
 // newTopic is the creation of a topic that nobody described: the broker's defaults, or what an internal topic needs.
 func (h *Handlers) newTopic(name string) kmsg.CreateTopicsRequestTopic {
 	t := kmsg.NewCreateTopicsRequestTopic()
-	t.Topic, t.NumPartitions, t.ReplicationFactor = name, -1, -1
+	own := h.Config().Topics
+	t.Topic, t.NumPartitions, t.ReplicationFactor = name, own.NumPartitions, own.ReplicationFactor
 	if name != offsetsTopic {
 		return t
 	}

@@ -77,3 +77,16 @@ func (c *cluster) replaceDisks(adm *kadm.Client) {
 		c.activeCoordinator()
 	}
 }
+
+// A coordinator's zookeeper.properties says nothing of topics: the brokers' files do.
+func TestTextbookBrokersHaveTopicDefaults(t *testing.T) {
+	e := startCluster(t, clusterSpec{coordinators: 1, brokers: 1, zooKeeperStyle: true, onBrokers: []string{"num.partitions=3"}})
+	adm := kadm.NewClient(e.client())
+	if _, err := adm.CreateTopic(t.Context(), -1, -1, nil, "open"); err != nil {
+		t.Fatal(err)
+	}
+	e.until("the topic", func(ctx context.Context) bool {
+		topics, err := adm.ListTopics(ctx, "open")
+		return err == nil && len(topics["open"].Partitions) == 3
+	})
+}
