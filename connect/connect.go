@@ -4,7 +4,7 @@
 // [SourceTask], which is asked for records; a sink's is a [SinkTask], which is given them. Both work on [Record], whose key and
 // value are Go values described by a [Schema] (or by none). connect/connectors/file is the example to read first.
 //
-//	config ── worker.Herder ── worker.Worker ──┬── source task: Poll → transforms → converter → producer → offsets
+//	config ── herder.Herder ── worker.Worker ──┬── source task: Poll → transforms → converter → producer → offsets
 //	             │                             └── sink task:   consumer → converter → transforms → Put → commit
 //	           rest (port 8083)
 //

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/loggers"
 	"github.com/kgo-project/kgo/connect/worker"
@@ -40,6 +41,7 @@ type Herder struct {
 	plugins  []*connect.Plugin
 	workerID string
 	ctx      context.Context // of all tasks
+	admin    *client.Client  // of the worker's cluster
 	log      *slog.Logger
 
 	// mu guards connectors and their fields. It is held while tasks stop, so that a connector's changes happen one after the other.
@@ -57,9 +59,9 @@ type connector struct {
 	stopped []string // topics used by tasks that are gone
 }
 
-// New makes a herder; its tasks end with ctx.
-func New(ctx context.Context, w *worker.Worker, plugins []*connect.Plugin, workerID string) *Herder {
-	return &Herder{worker: w, plugins: plugins, workerID: workerID, ctx: ctx, log: w.Loggers.Logger(loggers.Herder), connectors: make(map[string]*connector)}
+// New makes a herder; its tasks end with ctx. It asks admin, a client of the worker's cluster, for sinks' offsets.
+func New(ctx context.Context, w *worker.Worker, plugins []*connect.Plugin, workerID string, admin *client.Client) *Herder {
+	return &Herder{worker: w, plugins: plugins, workerID: workerID, ctx: ctx, admin: admin, log: w.Loggers.Logger(loggers.Herder), connectors: make(map[string]*connector)}
 }
 
 // Plugins returns the connectors that can be run.

@@ -79,7 +79,7 @@ func newHerder(t *testing.T, settings connect.Config) (h *Herder, events chan st
 		},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	h = New(ctx, &worker.Worker{Config: config, Offsets: store, Loggers: loggers.New(slog.DiscardHandler, slog.LevelInfo)}, []*connect.Plugin{plugin}, "here:8083")
+	h = New(ctx, &worker.Worker{Config: config, Offsets: store, Loggers: loggers.New(slog.DiscardHandler, slog.LevelInfo)}, []*connect.Plugin{plugin}, "here:8083", nil)
 	t.Cleanup(func() {
 		h.Stop()
 		cancel()

@@ -12,7 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/worker"
 )
@@ -47,16 +46,16 @@ func group(name string, config connect.Config) string {
 }
 
 // Offsets returns a connector's offsets.
-func (h *Herder) Offsets(ctx context.Context, name string, cl *client.Client) (*OffsetList, error) {
+func (h *Herder) Offsets(ctx context.Context, name string) (*OffsetList, error) {
 	config, plugin, err := h.connectorAt(name, false)
 	if err != nil {
 		return nil, err
 	}
 	out := &OffsetList{Offsets: []Offset{}}
 	if plugin.Kind == connect.Sink {
-		committed, err := cl.Admin.FetchOffsets(ctx, group(name, config))
+		committed, err := h.admin.Admin.FetchOffsets(ctx, group(name, config))
 		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-			return nil, cl.Cause(err)
+			return nil, h.admin.Cause(err)
 		}
 		for _, o := range committed.Sorted() {
 			out.Offsets = append(out.Offsets, Offset{
@@ -96,19 +95,19 @@ func partitionOf(key string) map[string]any {
 }
 
 // ResetOffsets forgets a stopped connector's offsets.
-func (h *Herder) ResetOffsets(ctx context.Context, name string, cl *client.Client) (string, error) {
+func (h *Herder) ResetOffsets(ctx context.Context, name string) (string, error) {
 	config, plugin, err := h.connectorAt(name, true)
 	if err != nil {
 		return "", err
 	}
 	const done = "The offsets for this connector have been reset successfully"
 	if plugin.Kind == connect.Sink {
-		resp, err := cl.Admin.DeleteGroups(ctx, group(name, config))
+		resp, err := h.admin.Admin.DeleteGroups(ctx, group(name, config))
 		if err == nil {
 			err = resp.Error()
 		}
 		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-			return "", cl.Cause(err)
+			return "", h.admin.Cause(err)
 		}
 		return done, nil
 	}
@@ -120,7 +119,7 @@ func (h *Herder) ResetOffsets(ctx context.Context, name string, cl *client.Clien
 }
 
 // AlterOffsets sets offsets of a stopped connector; a null offset resets one.
-func (h *Herder) AlterOffsets(ctx context.Context, name string, list []Offset, cl *client.Client) (string, error) {
+func (h *Herder) AlterOffsets(ctx context.Context, name string, list []Offset) (string, error) {
 	if len(list) == 0 {
 		return "", refuse(http.StatusBadRequest, "Partitions / offsets need to be provided for an alter offsets request")
 	}
@@ -134,7 +133,7 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, list []Offset, c
 		worker.Numbers(o.Offset)
 	}
 	if plugin.Kind == connect.Sink {
-		return done, h.alterSink(ctx, name, group(name, config), list, cl)
+		return done, h.alterSink(ctx, name, group(name, config), list)
 	}
 	changes := make(map[string][]byte, len(list))
 	for _, o := range list {
@@ -160,7 +159,7 @@ func (h *Herder) AlterOffsets(ctx context.Context, name string, list []Offset, c
 	return done, h.worker.Offsets.Set(changes)
 }
 
-func (h *Herder) alterSink(ctx context.Context, name, group string, list []Offset, cl *client.Client) error {
+func (h *Herder) alterSink(ctx context.Context, name, group string, list []Offset) error {
 	set, remove := make(kadm.Offsets), make(kadm.TopicsSet)
 	for _, o := range list {
 		topic, partition, err := kafkaPartition(o.Partition)
@@ -186,16 +185,16 @@ func (h *Herder) alterSink(ctx context.Context, name, group string, list []Offse
 	}
 	var errs []error
 	if len(set) > 0 {
-		resp, err := cl.Admin.CommitOffsets(ctx, group, set)
+		resp, err := h.admin.Admin.CommitOffsets(ctx, group, set)
 		errs = append(errs, err, resp.Error())
 	}
 	if len(remove) > 0 {
-		resp, err := cl.Admin.DeleteOffsets(ctx, group, remove)
+		resp, err := h.admin.Admin.DeleteOffsets(ctx, group, remove)
 		errs = append(errs, err, resp.Error())
 	}
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	if len(errs) > 0 {
-		return cl.Cause(errs[0])
+		return h.admin.Cause(errs[0])
 	}
 	return nil
 }

@@ -15,14 +15,40 @@ import (
 	"time"
 
 	"github.com/kgo-project/kgo/commands/client"
+	"github.com/kgo-project/kgo/connect"
 	"github.com/kgo-project/kgo/connect/herder"
 	"github.com/kgo-project/kgo/connect/loggers"
 	"github.com/kgo-project/kgo/connect/worker"
 )
 
+// Herder is what the API needs of a herder: the standalone one, or one that decides together with those of other workers.
+type Herder interface {
+	Names() []string
+	Info(name string) (*herder.Info, error)
+	Status(name string) (*herder.Status, error)
+	Tasks(name string) ([]herder.TaskInfo, error)
+	TaskStatus(name string, task int) (*herder.TaskState, error)
+	Topics(name string) ([]string, error)
+	ResetTopics(name string)
+
+	Put(name string, config connect.Config, initial worker.State, mayReplace bool) (info *herder.Info, created bool, err error)
+	Delete(name string) error
+	SetState(name string, state worker.State) error
+	Restart(name string, includeTasks, onlyFailed bool) (*herder.Status, error)
+	RestartTask(name string, task int) error
+
+	Offsets(ctx context.Context, name string) (*herder.OffsetList, error)
+	AlterOffsets(ctx context.Context, name string, list []herder.Offset) (done string, err error)
+	ResetOffsets(ctx context.Context, name string) (done string, err error)
+
+	Plugins() []*connect.Plugin
+	Definitions(plugin string) ([]connect.ConfigKey, error)
+	ValidateNullable(config map[string]*string) (*herder.Validation, error)
+}
+
 // Server serves the API.
 type Server struct {
-	herder *herder.Herder
+	herder Herder
 	worker *worker.Worker
 	admin  *client.Client
 	log    *slog.Logger
@@ -34,7 +60,7 @@ type Server struct {
 }
 
 // New makes a server. admin is a client of the worker's cluster.
-func New(h *herder.Herder, w *worker.Worker, admin *client.Client) (*Server, error) {
+func New(h Herder, w *worker.Worker, admin *client.Client) (*Server, error) {
 	s := &Server{herder: h, worker: w, admin: admin, log: w.Loggers.Logger(loggers.Rest)}
 	headers, err := newExtraHeaders(w.Config)
 	if err != nil {

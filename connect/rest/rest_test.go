@@ -30,7 +30,7 @@ func newServer(t *testing.T, settings ...string) *Server {
 		w.Config[settings[i]] = settings[i+1]
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	h := herder.New(ctx, w, file.Plugins(), "127.0.0.1:8083")
+	h := herder.New(ctx, w, file.Plugins(), "127.0.0.1:8083", nil)
 	t.Cleanup(func() {
 		h.Stop()
 		cancel()

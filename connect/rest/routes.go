@@ -46,11 +46,11 @@ func (s *Server) endpoints() map[string]map[string]endpoint {
 	add("GET", "/connectors/{name}/topics", s.topics)
 	add("PUT", "/connectors/{name}/topics/reset", s.resetTopics)
 	add("GET", "/connectors/{name}/offsets", func(r *http.Request) (answer, error) {
-		return result(s.herder.Offsets(r.Context(), r.PathValue("name"), s.admin))
+		return result(s.herder.Offsets(r.Context(), r.PathValue("name")))
 	})
 	add("PATCH", "/connectors/{name}/offsets", s.alterOffsets)
 	add("DELETE", "/connectors/{name}/offsets", func(r *http.Request) (answer, error) {
-		return message(s.herder.ResetOffsets(r.Context(), r.PathValue("name"), s.admin))
+		return message(s.herder.ResetOffsets(r.Context(), r.PathValue("name")))
 	})
 	add("GET", "/connector-plugins", s.plugins)
 	add("GET", "/connector-plugins/{class}/config", s.pluginConfig)
@@ -319,5 +319,5 @@ func (s *Server) alterOffsets(r *http.Request) (answer, error) {
 	if err := decode(r, &request); err != nil {
 		return answer{}, err
 	}
-	return message(s.herder.AlterOffsets(r.Context(), r.PathValue("name"), request.Offsets, s.admin))
+	return message(s.herder.AlterOffsets(r.Context(), r.PathValue("name"), request.Offsets))
 }

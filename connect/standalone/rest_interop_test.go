@@ -51,7 +51,9 @@ func TestRESTAnswersAsApache(t *testing.T) {
 			return path
 		}
 		write("in.txt", "one\ntwo\n")
-		file := write("worker.properties", "bootstrap.servers="+broker.Addr+"\nkey.converter=org.apache.kafka.connect.json.JsonConverter\nvalue.converter=org.apache.kafka.connect.json.JsonConverter\noffset.storage.file.filename="+filepath.Join(w.dir, "offsets")+"\noffset.flush.interval.ms=100\nlisteners="+w.url+"\n")
+		file := write("worker.properties", "bootstrap.servers="+broker.Addr+"\nkey.converter=org.apache.kafka.connect.json.JsonConverter\nvalue.converter=org.apache.kafka.connect.json.JsonConverter\noffset.storage.file.filename="+filepath.Join(w.dir, "offsets")+"\noffset.flush.interval.ms=100\nlisteners="+w.url+"\n"+
+			"config.providers=vault\nconfig.providers.vault.class=org.apache.kafka.common.config.provider.FileConfigProvider\n")
+		write("secrets.properties", "file="+filepath.Join(w.dir, "out.txt")+"\n")
 		t.Cleanup(run(t, who, lab, []string{file}))
 		workers = append(workers, w)
 	}
@@ -437,6 +439,12 @@ var lifeSteps = []restStep{
 	{method: "POST", path: "/connectors/broken/tasks/0/restart"},
 	{method: "DELETE", path: "/connectors/broken"},
 	{method: "DELETE", path: "/connectors/broken"},
+	{method: "POST", path: "/connectors", body: `{"name":"secretive","config":{"connector.class":"FileStreamSink","topics":"lines","file":"${vault:DIR/secrets.properties:file}","x":"${env:HOME}"}}`},
+	{method: "GET", path: "/connectors/secretive/config", waitFor: "/connectors/secretive/tasks/0/status", until: "RUNNING"},
+	{method: "GET", path: "/connectors/secretive/tasks"},
+	validate(`"topics":"t","file":"${vault:DIR/secrets.properties:file}"`),
+	{method: "DELETE", path: "/connectors/secretive"},
+	{method: "POST", path: "/connectors", body: `{"name":"lost","config":{"connector.class":"FileStreamSink","topics":"lines","file":"${vault:DIR/no-such-file:file}"}}`, onlyStatus: true},
 	{method: "GET", path: "/connectors/broken"},
 	{method: "GET", path: "/connectors"},
 	{method: "POST", path: "/connectors/source/tasks/9/restart"}, // leaves a task behind in Apache's

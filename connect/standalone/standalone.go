@@ -63,7 +63,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	tasks, stopTasks := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopTasks()
-	h := herder.New(tasks, w, slices.Concat(file.Plugins(), http.Plugins(), o.Plugins), listeners.Advertised)
+	h := herder.New(tasks, w, slices.Concat(file.Plugins(), http.Plugins(), o.Plugins), listeners.Advertised, admin)
 	server, err := rest.New(h, w, admin)
 	if err != nil {
 		return errors.Join(err, listeners.Close())
