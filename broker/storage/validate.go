@@ -47,7 +47,8 @@ func (l *Log) prepare(records []byte, cfg *LogConfig, opts *AppendOptions) (prep
 	}
 	v := validator{log: l, cfg: cfg, opts: opts}
 	if magic < batch.MagicV2 {
-		defer unfold()()
+		unfolding <- struct{}{}
+		defer unfolded()
 		return v.prepareLegacy(records)
 	}
 	p := prepared{bytes: records}
@@ -56,7 +57,8 @@ func (l *Log) prepare(records []byte, cfg *LogConfig, opts *AppendOptions) (prep
 		return prepared{}, l.malformed(err)
 	}
 	if first.Codec() != batch.None {
-		defer unfold()()
+		unfolding <- struct{}{}
+		defer unfolded()
 	}
 	if len(rest) > 0 && opts.Origin == OriginClient {
 		return prepared{}, refuse(kerr.InvalidRecord, "Compressed outer record has more than one batch")
@@ -131,11 +133,7 @@ type validator struct {
 // than there are processors is no slower; and it bounds the memory, which the requests' own size says nothing about.
 var unfolding = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 
-// unfold waits for a token; the returned function gives it back.
-func unfold() (done func()) {
-	unfolding <- struct{}{}
-	return func() { <-unfolding }
-}
+func unfolded() { <-unfolding }
 
 // decompressLimit bounds what a batch may unfold to: generous to well compressing text, deadly to a bomb.
 func decompressLimit(size int) int {
