@@ -65,9 +65,11 @@ record with the highest timestamp), earliest-local (-4), latest-tiered (-5), ear
 milliseconds since 1970: the first record that is not older. Partitions without such a record have no line.`
 
 // checkServers refuses a --bootstrap-server without a port in the words of the tools that look at it before anything else.
-func checkServers(set *opt.Set) error {
-	for server := range strings.SplitSeq(set.String("bootstrap-server"), ",") {
-		if _, port, err := net.SplitHostPort(strings.TrimSpace(server)); set.Has("bootstrap-server") && (err != nil || port == "") {
+func checkServers(set *opt.Set) error { return checkServerList(set, "bootstrap-server") }
+
+func checkServerList(set *opt.Set, option string) error {
+	for server := range strings.SplitSeq(set.String(option), ",") {
+		if _, port, err := net.SplitHostPort(strings.TrimSpace(server)); set.Has(option) && (err != nil || port == "") {
 			return opt.Usagef("Please provide valid host:port like host1:9091,host2:9092\n")
 		}
 	}

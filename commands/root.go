@@ -83,6 +83,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newE2ELatencyCmd(f, nil),
 		newJmxCmd(f, nil),
 		newRunClassCmd(f),
+		newReplicaVerificationCmd(f, nil),
 	)
 	root.AddCommand(newGoneCmds()...)
 	root.SetHelpCommandGroupID(groupCluster)

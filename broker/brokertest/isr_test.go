@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,16 +143,13 @@ func (c *cluster) tool(args ...string) (string, error) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	var seeds string
-	for i, b := range c.brokers {
-		if i > 0 {
-			seeds += ","
-		}
-		seeds += b.addr
+	var seeds []string
+	for _, b := range c.brokers {
+		seeds = append(seeds, b.addr)
 	}
 	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, append(args, "--bootstrap-server", seeds)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, path, append(args, "--bootstrap-server", strings.Join(seeds, ","))...).CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("kgo %v: %w\n%s", args, err, out)
 	}

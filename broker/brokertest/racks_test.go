@@ -60,7 +60,7 @@ func TestRacks(t *testing.T) {
 			opts = append(opts, kgo.Rack(rack))
 		}
 		cl := c.client(opts...)
-		for rounds := 0; rounds < 3; rounds++ { // the first fetch may go to the leader, to be sent elsewhere
+		for range 3 { // the first fetch may go to the leader, to be sent elsewhere
 			write()
 			for n := 0; n == 0; {
 				fetches := cl.PollFetches(ctx)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,7 +83,7 @@ func TestReassignment(t *testing.T) {
 		return settings
 	}
 
-	out = c.mustTool("reassign-partitions", "--reassignment-json-file", planned, "--execute", "--throttle", fmt.Sprint(rate))
+	out = c.mustTool("reassign-partitions", "--reassignment-json-file", planned, "--execute", "--throttle", strconv.Itoa(rate))
 	if !strings.Contains(out, "Successfully started partition reassignment for "+workTopic+"-0") {
 		t.Errorf("execute says %q", out)
 	}
@@ -104,7 +105,7 @@ func TestReassignment(t *testing.T) {
 	}
 
 	began := time.Now() // the move does not wait for the tool to end
-	c.mustTool("reassign-partitions", "--reassignment-json-file", planned, "--execute", "--throttle", fmt.Sprint(rate))
+	c.mustTool("reassign-partitions", "--reassignment-json-file", planned, "--execute", "--throttle", strconv.Itoa(rate))
 	c.until("the throttled move", func(ctx context.Context) bool { return slices.Equal(replicas(ctx), []int32{2, 3}) })
 	// The copying may be ahead of the rate by one response at each end, and by what fits into one window.
 	if took := time.Since(began); took < (size/rate-2)*time.Second {
@@ -147,7 +148,7 @@ func (c *cluster) join() *member {
 		c.t.Fatal(err)
 	}
 	c.write(m.file, strings.TrimSpace(string(raw)))
-	c.setLine(m, "node.id", fmt.Sprint(id))
+	c.setLine(m, "node.id", strconv.Itoa(id))
 	c.setLine(m, "listeners", "PLAINTEXT://"+m.addr)
 	c.setLine(m, "log.dirs", m.dirs[0])
 	m.launch()
