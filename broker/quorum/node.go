@@ -64,7 +64,8 @@ type Node struct {
 	observers observers
 	located   atomic.Pointer[map[ident.BrokerID][]Endpoint] // see Locate
 
-	campaignAfter int // the loop's: ticks until it stands for election in a dead leader's place; 0: it has no cause to
+	campaignAfter int       // the loop's: ticks until it stands for election in a dead leader's place; 0: it has no cause to
+	leaderLost    time.Time // the loop's: when that one's connection ended
 }
 
 // view is what readers see of the loop's state without asking it. Its high watermark may lag behind the log's.
@@ -393,7 +394,7 @@ func (n *Node) Disconnected(id ident.BrokerID) {
 		}
 		n.cfg.Logger.Info("the connection from the metadata quorum's leader has ended", "leader", int32(id))
 		if err := r.ForgetLeader(); err == nil {
-			n.campaignAfter = n.rank(id)
+			n.campaignAfter, n.leaderLost = n.rank(id), time.Now()
 		}
 	})
 }
@@ -409,7 +410,8 @@ func (n *Node) rank(dead ident.BrokerID) int {
 	return rank
 }
 
-// campaignAfterLoss stands for election in a dead leader's place, when those before this node had their turn.
+// campaignAfterLoss stands for election in a dead leader's place, when those before this node had their turn; and again when all had theirs, as a voter that had not
+// yet noticed the loss, or has only just started, may not have answered. After that the usual time-outs decide.
 func (n *Node) campaignAfterLoss() error {
 	switch {
 	case n.campaignAfter == 0:
@@ -420,6 +422,9 @@ func (n *Node) campaignAfterLoss() error {
 	}
 	if n.campaignAfter--; n.campaignAfter > 0 {
 		return nil
+	}
+	if time.Since(n.leaderLost) < n.cfg.ElectionTimeout {
+		n.campaignAfter = 2 * len(n.replica.log.voters.at(n.replica.log.applied).voters)
 	}
 	return n.replica.CampaignAtOnce()
 }
