@@ -98,7 +98,7 @@ func (m *classicMember) embedded(g *classicGroup) (sub record.ConsumerProtocolSu
 	if len(m.assignment) == 0 {
 		return sub, assigned, true
 	}
-	version, body, ok := embeddedVersion(m.assignment, 3)
+	version, body, ok := embeddedVersion(m.assignment)
 	if !ok {
 		return sub, assigned, false
 	}

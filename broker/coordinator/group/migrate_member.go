@@ -287,7 +287,7 @@ func (s *shard) embeddedAssignment(subscription []byte, a assignment) []byte {
 
 // readSubscription reads a consumer's subscription, and the version that it is written in.
 func readSubscription(metadata []byte) (sub record.ConsumerProtocolSubscription, version int16, ok bool) {
-	version, body, ok := embeddedVersion(metadata, 3)
+	version, body, ok := embeddedVersion(metadata)
 	if !ok {
 		return sub, 0, false
 	}
@@ -295,11 +295,14 @@ func readSubscription(metadata []byte) (sub record.ConsumerProtocolSubscription,
 	return sub, version, err == nil
 }
 
-// embeddedVersion splits off the version in front of a message. Newer versions than we know begin like the newest one.
-func embeddedVersion(raw []byte, newest int16) (version int16, body []byte, ok bool) {
+// newestEmbedded is the newest version of consumers' subscriptions and assignments; later ones begin like it.
+const newestEmbedded = 3
+
+// embeddedVersion splits off the version in front of a subscription or an assignment.
+func embeddedVersion(raw []byte) (version int16, body []byte, ok bool) {
 	if len(raw) < 2 {
 		return 0, nil, false
 	}
 	version = int16(binary.BigEndian.Uint16(raw))
-	return min(version, newest), raw[2:], version >= 0
+	return min(version, newestEmbedded), raw[2:], version >= 0
 }

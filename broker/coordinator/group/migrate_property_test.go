@@ -212,7 +212,7 @@ func (w *mixedWorld) joinClassic(c *mixedClient) {
 		}
 		w.note("%s: joined %+v", c.id, *r)
 		c.waits = false
-		switch err := kerr.ErrorForCode(r.ErrorCode); err {
+		switch err := kerr.ErrorForCode(r.ErrorCode); protocolErrorOrNil(err) {
 		case nil:
 			c.memberID, c.generation, c.joined, c.rejoin, c.lastAnswer = r.MemberID, r.Generation, true, false, w.now
 			w.syncClassic(c, r)
@@ -283,7 +283,7 @@ func (w *mixedWorld) takeEmbedded(c *mixedClient, raw []byte) {
 		return
 	}
 	var a record.ConsumerProtocolAssignment
-	version, body, _ := embeddedVersion(bytes.Clone(raw), 3)
+	version, body, _ := embeddedVersion(bytes.Clone(raw))
 	if _, err := a.ReadFrom(body, version); err != nil {
 		w.t.Fatal(err)
 	}

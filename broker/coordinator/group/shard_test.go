@@ -321,7 +321,7 @@ func embedded(list string) []byte {
 // assignmentString shows an assignment that a consumer understands as partitions, others as they are.
 func assignmentString(b []byte) string {
 	m := record.ConsumerProtocolAssignment{}
-	version, body, ok := embeddedVersion(b, 3)
+	version, body, ok := embeddedVersion(b)
 	if rest, err := m.ReadFrom(body, version); !ok || err != nil || len(rest) > 0 {
 		return strconv.Quote(string(b))
 	}
