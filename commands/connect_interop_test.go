@@ -79,7 +79,9 @@ func runKgoWorker(t *testing.T, file string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- standalone.Run(ctx, standalone.Options{WorkerFile: file, Log: slog.New(slog.DiscardHandler)}) }()
+	go func() {
+		done <- standalone.Run(ctx, standalone.Options{WorkerFile: file, Log: slog.New(slog.DiscardHandler)})
+	}()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -2,6 +2,7 @@ package converters
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/kgo-project/kgo/connect"
@@ -53,7 +54,7 @@ func TestJSONWithoutSchemas(t *testing.T) {
 	if got, want := connect.Text(v.Data), "{b=true, f=0.5, name=x, id=7, list=[1, 2, null]}"; got != want {
 		t.Errorf("text %s, want %s", got, want)
 	}
-	for _, bad := range []string{"", "{", `{"a"`, `"\u12"`, "[1,]", "tru", "-", "1."} {
+	for _, bad := range []string{"{", `{"a"`, `"\u12"`, "[1,]", "tru", "-", "1."} {
 		if _, err := c.ToConnect("t", []byte(bad)); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
@@ -76,6 +77,18 @@ func TestPlainConvertersRoundTrip(t *testing.T) {
 		}
 		if got, err := c.ToConnect("t", b); err != nil || got.Data != v {
 			t.Errorf("%s: %v, %v; want %v", class, got.Data, err, v)
+		}
+	}
+}
+
+// TestNoJSONAtAllIsNull, as Jackson reads it; with schemas there has to be an envelope.
+func TestNoJSONAtAllIsNull(t *testing.T) {
+	for _, text := range []string{"", " \t\n"} {
+		if v, err := make1(t, "Json", connect.Config{"schemas.enable": "false"}).ToConnect("t", []byte(text)); v.Data != nil || err != nil {
+			t.Errorf("%q: %v, %v", text, v, err)
+		}
+		if _, err := make1(t, "Json", nil).ToConnect("t", []byte(text)); err == nil || !strings.Contains(err.Error(), `requires "schema" and "payload" fields`) {
+			t.Errorf("%q with schemas: %v", text, err)
 		}
 	}
 }

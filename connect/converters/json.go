@@ -80,7 +80,11 @@ func (c *jsonConverter) ToConnect(_ string, data []byte) (connect.Value, error) 
 			return connect.Value{Schema: c.read, Data: v}, err
 		}
 	}
-	node, err := parseJSON(data)
+	var node any // nothing at all is read as null
+	var err error
+	if len(bytes.Trim(data, " \t\r\n")) > 0 {
+		node, err = parseJSON(data)
+	}
 	if err != nil {
 		return connect.Value{}, &connect.DataError{
 			Class: "org.apache.kafka.connect.errors.DataException",
