@@ -208,7 +208,7 @@ func (j *apacheJVM) startBroker(t *testing.T, config []string) testBroker {
 
 func waitForPort(address string) error {
 	var failed error
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		conn, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
 			return conn.Close()

@@ -237,8 +237,15 @@ func (s *side) prepare(t *testing.T, c *comparison, dir string, fill *strings.Re
 		case "i>":
 			stdin += rest
 		case "! ":
-			if out, errOut, code := s.tools.run(splitWords(rest), ""); code != 0 {
-				t.Fatalf("%s: exit code %d\n%s%s", l, code, out, errOut)
+			// A broker tells of a new topic a moment before it takes records for it.
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+				out, errOut, code := s.tools.run(splitWords(rest), "")
+				if code == 0 {
+					break
+				}
+				if !strings.Contains(out+errOut, "UnknownTopicOrPartition") || time.Now().After(deadline) {
+					t.Fatalf("%s: exit code %d\n%s%s", l, code, out, errOut)
+				}
 			}
 		case "& ":
 			name, line, _ := strings.Cut(rest, " ")

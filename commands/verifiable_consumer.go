@@ -111,18 +111,27 @@ func verifiableConsumerRun(ctx context.Context, o *verifiableConsumerOptions) er
 		return err
 	}
 	c := &verifiableConsumer{verifiableConsumerOptions: o, events: &eventWriter{io: o.IO}}
+	started := make(chan struct{}) // the client joins the group before anything can be said about it
+	tell := func(event string) func(context.Context, *kgo.Client, map[string][]int32) {
+		return func(_ context.Context, _ *kgo.Client, p map[string][]int32) {
+			<-started
+			c.partitions(event, p)
+		}
+	}
 	opts = append(opts, kgo.ConsumeTopics(o.Topic), kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(-1), kgo.BlockRebalanceOnPoll(),
-		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, p map[string][]int32) { c.partitions("partitions_assigned", p) }),
-		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, p map[string][]int32) { c.partitions("partitions_revoked", p) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, p map[string][]int32) { c.partitions("partitions_revoked", p) }))
+		kgo.OnPartitionsAssigned(tell("partitions_assigned")),
+		kgo.OnPartitionsRevoked(tell("partitions_revoked")),
+		kgo.OnPartitionsLost(tell("partitions_revoked")))
 	if o.AutoCommit {
 		opts = append(opts, kgo.AutoCommitMarks())
 	}
 	// An interrupt ends the polling, not the client: it still commits and leaves the group.
 	if c.client, err = o.Open(context.WithoutCancel(ctx), o.Props, opts...); err != nil {
+		close(started)
 		return err
 	}
 	c.events.print("startup_complete", nil)
+	close(started)
 	reach, cancel := context.WithTimeout(ctx, o.Wait)
 	err = c.client.Ping(reach)
 	cancel()
