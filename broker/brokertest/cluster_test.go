@@ -27,6 +27,8 @@ type clusterSpec struct {
 	everywhere     []string // lines of every KRaft file
 	onBrokers      []string // lines of every broker's file
 	perBroker      func(i int) []string
+	// place says at which address a node is, and what its command line begins with; nil: on this machine's loopback.
+	place func(node string) (host string, prefix []string)
 }
 
 // cluster is coordinators and brokers as processes of their own.
@@ -42,6 +44,7 @@ type member struct {
 	id               int
 	name, verb, file string
 	paused           bool
+	prefix           []string     // of the command line
 	history          lockedBuffer // what earlier processes printed
 }
 
@@ -139,6 +142,12 @@ func (c *cluster) brokerLines(i int, lines ...string) []string {
 func (c *cluster) add(to *[]*member, dir, kind string, id int, verb string) *member {
 	name := fmt.Sprintf("%s-%d", kind, id)
 	m := &member{process: process{t: c.t, addr: freeAddr(c.t), dirs: []string{filepath.Join(dir, name)}}, id: id, name: name, verb: verb, file: filepath.Join(dir, name+".properties")}
+	if c.spec.place != nil {
+		var host string
+		host, m.prefix = c.spec.place(name)
+		_, port, _ := net.SplitHostPort(m.addr)
+		m.addr = net.JoinHostPort(host, port)
+	}
 	*to = append(*to, m)
 	return m
 }
@@ -172,7 +181,8 @@ func (m *member) launch() {
 	if m.output != nil {
 		fmt.Fprintf(&m.history, "%s--- %v\n", m.output, m.cmd.ProcessState)
 	}
-	m.cmd, m.output, m.done = exec.Command(path, m.verb, m.file), new(lockedBuffer), make(chan struct{})
+	line := slices.Concat(m.prefix, []string{path, m.verb, m.file})
+	m.cmd, m.output, m.done = exec.Command(line[0], line[1:]...), new(lockedBuffer), make(chan struct{})
 	m.cmd.Stdout, m.cmd.Stderr = m.output, m.output
 	if err := m.cmd.Start(); err != nil {
 		m.t.Fatal(err)
