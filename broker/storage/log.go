@@ -36,6 +36,7 @@ type Log struct {
 	topicID  atomic.Pointer[ident.TopicID]
 	segments atomic.Pointer[[]*Segment] // never empty; the last is the active one; replaced, never changed
 	future   atomic.Bool
+	gap      atomic.Int64 // where records may be missing before the next segment (settleGap); -1: nowhere
 
 	metadataUnsynced atomic.Bool // partition.metadata, and perhaps the directory's own name
 

@@ -202,12 +202,12 @@ func (m *Manager) UpdateConfig(topic string, cfg LogConfig) {
 // A log that exists with another topic id is an error (kerr.InconsistentTopicID); a zero topicID matches any.
 func (m *Manager) GetOrCreate(tp ident.TopicPartition, topicID ident.TopicID, cfg LogConfig, dirHint string) (*Log, error) {
 	if l, ok := m.Log(tp); ok {
-		return l, l.AssignTopicID(topicID)
+		return l, l.taken(topicID, cfg)
 	}
 	m.changing.Lock()
 	defer m.changing.Unlock()
 	if l, ok := m.Log(tp); ok {
-		return l, l.AssignTopicID(topicID)
+		return l, l.taken(topicID, cfg)
 	}
 	m.mu.RLock()
 	err, closed := m.mu.unreadable[tp], m.mu.closed
@@ -230,6 +230,14 @@ func (m *Manager) GetOrCreate(tp ident.TopicPartition, topicID ident.TopicID, cf
 	m.mu.logs[tp] = l
 	m.mu.Unlock()
 	return l, nil
+}
+
+// taken prepares a log that was found on the disk for its first use: its topic is known now.
+func (l *Log) taken(topicID ident.TopicID, cfg LogConfig) error {
+	if err := l.AssignTopicID(topicID); err != nil {
+		return err
+	}
+	return l.settleGap(cfg)
 }
 
 func (m *Manager) makeLog(d *logDir, tp ident.TopicPartition, topicID ident.TopicID, cfg LogConfig, name string) (*Log, error) {

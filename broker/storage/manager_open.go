@@ -121,7 +121,7 @@ func (m *Manager) loadDir(ctx context.Context, d *logDir) error {
 			}
 			work <- LogOptions{
 				FS: m.fsys, Dir: path, TopicPartition: tp, Config: m.configFor(tp.Topic), Logger: m.logger, trash: m.trash, compaction: &m.compaction,
-				LogStartOffset: startOffsets[tp], RecoveryPoint: recoveryPoint, CleanShutdown: d.wasClean,
+				LogStartOffset: startOffsets[tp], RecoveryPoint: recoveryPoint, CleanShutdown: d.wasClean, configLater: m.cfg.ConfigFor == nil,
 				OnFailure: func(err error) { m.failDir(d, err) },
 			}
 		}

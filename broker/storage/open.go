@@ -30,6 +30,9 @@ type LogOptions struct {
 	FlushedByOwner bool
 	OnFailure      func(err error) // hears of the I/O error that took the log offline, from a goroutine of its own; may be nil
 
+	// configLater says that Config is a guess: what it is comes with GetOrCreate.
+	configLater bool
+
 	trash      *trash      // the manager's; nil: its own
 	compaction *compaction // the manager's; nil: nobody compacts it
 }
@@ -44,6 +47,7 @@ func OpenLog(ctx context.Context, opts LogOptions) (*Log, error) {
 		opts.Logger = slog.Default()
 	}
 	l := &Log{tp: opts.TopicPartition, fsys: opts.FS, logger: opts.Logger, onFailure: opts.OnFailure, flushedByOwner: opts.FlushedByOwner, trash: opts.trash, compaction: opts.compaction}
+	l.gap.Store(-1)
 	if l.trash == nil {
 		l.trash = newTrash()
 	}
@@ -291,6 +295,12 @@ func (l *Log) recoverLocked(ctx context.Context, opts *LogOptions, names []strin
 		if !whole && i+1 < len(all) && end == all[i+1].baseOffset {
 			whole = true // what was cut off lay behind its last record
 		}
+		if whole && i+1 < len(all) && end < all[i+1].baseOffset && opts.configLater && !l.cfg.Load().Compact {
+			if l.gap.Load() < 0 && (opts.RecoveryPoint >= 0 || all[i].size.Load() == 0) {
+				l.gap.Store(end) // settleGap decides
+			}
+			continue
+		}
 		if whole && i+1 < len(all) && l.gapIsDamage(opts, all[i]) && end < all[i+1].baseOffset {
 			whole = false
 			l.logger.Warn("records between two segments are missing; the later segments are dropped", "topic", l.tp.Topic, "partition", l.tp.Partition,
@@ -318,6 +328,18 @@ func (l *Log) gapIsDamage(opts *LogOptions, seg *Segment) bool {
 		return false
 	}
 	return opts.RecoveryPoint >= 0 || seg.size.Load() == 0
+}
+
+// settleGap drops what lies behind a gap between segments, now that the topic is known not to be compacted. When the log was opened after a crash, that was not
+// known: a broker opens its logs before it has the metadata.
+func (l *Log) settleGap(cfg LogConfig) error {
+	gap := l.gap.Swap(-1)
+	if gap < 0 || cfg.Compact || gap >= l.LogEndOffset() {
+		return nil
+	}
+	l.logger.Warn("records between two segments are missing; the later segments are dropped", "topic", l.tp.Topic, "partition", l.tp.Partition, "from_offset", gap)
+	_, err := l.TruncateTo(gap)
+	return err
 }
 
 // finishOpenLocked makes the last segment active and publishes the offsets.
