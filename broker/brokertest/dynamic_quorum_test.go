@@ -184,18 +184,18 @@ func (q *dynamicQuorum) awaitRegistrations(node string) {
 	deadline := time.Now().Add(60 * time.Second)
 	for {
 		text := tool(q.t, 0, "metadata-shell", "-s", filepath.Join(q.dir, node, "__cluster_metadata-0", "00000000000000000000.log"), "tree", "/image/cluster/controllers")
-		missing := ""
+		var missing []int
 		for i, addr := range q.addrs {
 			port := addr[strings.LastIndexByte(addr, ':')+1:]
 			if !regexp.MustCompile(fmt.Sprintf(`(?m)^%d:\n  ControllerRegistration\(id=%d, .*port=%s\)`, i+1, i+1, port)).MatchString(text) {
-				missing += " " + strconv.Itoa(i+1)
+				missing = append(missing, i+1)
 			}
 		}
-		if missing == "" {
+		if missing == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			q.t.Fatalf("controllers%s are not registered where they are:\n%s", missing, text)
+			q.t.Fatalf("controllers %v are not registered where they are:\n%s", missing, text)
 		}
 		pause(q.t.Context(), 50*time.Millisecond)
 	}

@@ -77,7 +77,7 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 	}
 	machine.node.Store(n)
 	machine.noteKRaftVersion()
-	s.startStandby(q, n, machine.feed)
+	s.startStandby(q, n, machine.feed) //nolint:contextcheck // it ends by Close
 	if v := n.Voters(); len(v) > 1 || len(v) == 1 && v[0].ID != s.nodeID {
 		return nil // the others are waiting for this one, or it for being added
 	}

@@ -43,6 +43,7 @@ type Server struct {
 	replicas *replica.Manager
 	groups   *group.Service
 	copying  *replicationQuotas
+	quotas   *quota.Manager
 	cleaner  *clean.Cleaner
 	life     *lifecycle
 	beating  atomic.Pointer[lifecycle] // life, once it has begun
@@ -93,13 +94,17 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	if cfg.IsBroker {
-		if err := s.startBroker(ctx); err != nil { //nolint:contextcheck // what it starts ends by Close, not with the start's context
-			return err
+		s.startBroker()        //nolint:contextcheck // what it starts ends by Close, not with the start's context
+		if !cfg.IsController { // a broker whose id is another's must not act on what the metadata says of that one
+			if err := s.awaitRegistered(ctx); err != nil {
+				return err
+			}
 		}
+		s.followMetadata() //nolint:contextcheck // as above
 	}
 	s.serve()
 	if q, ok := s.quorum.(*embeddedQuorum); ok {
-		s.startMembership(q)
+		s.startMembership(q) //nolint:contextcheck // it ends by Close
 	}
 	s.startAdmin()
 	if cfg.IsBroker {
@@ -132,7 +137,7 @@ func (s *Server) bind(ctx context.Context) error {
 }
 
 // startBroker starts everything that a broker has besides the metadata.
-func (s *Server) startBroker(ctx context.Context) error {
+func (s *Server) startBroker() {
 	cfg := s.state.config()
 	s.life = newLifecycle()
 	s.copying = newReplicationQuotas(s.NodeID)
@@ -147,13 +152,13 @@ func (s *Server) startBroker(ctx context.Context) error {
 	s.groups = group.NewService(groups, group.Dependencies{
 		Writer: s.replicas, Loader: &logLoader{replicas: s.replicas, readBytes: cfg.Groups.LoadBufferBytes}, Topics: imageTopics{s.store},
 	})
-	quotas := quota.NewManager()
+	s.quotas = quota.NewManager()
 	s.handlers = api.NewHandlers(api.Deps{
 		NodeID: s.nodeID, Config: s.state.config, Layers: s.state.layers, Metadata: s.store, Controller: s.quorum, Groups: s.groups,
-		Data:        &api.Data{Replica: s.replicas, Metadata: s.store, FetchMaxBytes: cfg.Replica.ConsumerFetchMaxBytes, Quotas: quotas, Traffic: s.topicMetrics(), Logger: s.opts.Loggers.Logger("kafka.request")},
+		Data:        &api.Data{Replica: s.replicas, Metadata: s.store, FetchMaxBytes: cfg.Replica.ConsumerFetchMaxBytes, Quotas: s.quotas, Traffic: s.topicMetrics(), Logger: s.opts.Loggers.Logger("kafka.request")},
 		ProducerIDs: &producerIDs{nodeID: s.nodeID, controller: s.quorum, epoch: s.life.epoch.Load},
 		InTouch:     s.life.lease.await,
-		Quotas:      quotas, Loggers: s.opts.Loggers, Logger: s.opts.Loggers.Logger("kafka.request"),
+		Quotas:      s.quotas, Loggers: s.opts.Loggers, Logger: s.opts.Loggers.Logger("kafka.request"),
 	})
 	s.onStop(func(context.Context) { s.groups.Close() })
 	s.onStop(func(context.Context) {
@@ -162,13 +167,13 @@ func (s *Server) startBroker(ctx context.Context) error {
 		}
 	})
 	s.startLifecycle()
-	if !cfg.IsController { // a broker whose id is another's must not act on what the metadata says of that one
-		if err := s.awaitRegistered(ctx); err != nil {
-			return err
-		}
-	}
+}
+
+// followMetadata has the broker's parts act on the metadata.
+func (s *Server) followMetadata() {
+	cfg := s.state.config()
 	// The order matters: the configuration before who reads it, the replicas before who waits for them.
-	for _, p := range []metadata.Publisher{&s.state, clientQuotas{quotas}, s.copying, s.replicas, (*leaderships)(s), s.handlers, s.life} {
+	for _, p := range []metadata.Publisher{&s.state, clientQuotas{s.quotas}, s.copying, s.replicas, (*leaderships)(s), s.handlers, s.life} {
 		s.store.Subscribe(p)
 	}
 	s.storage.Start()
@@ -179,7 +184,6 @@ func (s *Server) startBroker(ctx context.Context) error {
 		s.onStop(func(context.Context) { _ = s.cleaner.Close() })
 	}
 	s.life.follow()
-	return nil
 }
 
 func (s *Server) awaitRegistered(ctx context.Context) error {
