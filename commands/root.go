@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kgo-project/kgo/commands/opt"
 )
@@ -32,7 +34,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 	root.SetIn(f.IO.In)
 	root.SetOut(f.IO.Out)
 	root.SetErr(f.IO.ErrOut)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &opt.UsageError{Text: "kgo: " + err.Error()} })
+	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
 		&cobra.Group{ID: groupCluster, Title: "The cluster:"},
 		&cobra.Group{ID: groupTools, Title: "The tools (kafka-NAME.sh is kgo NAME):"},
@@ -41,6 +43,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 		newServerCmd(f, nil),
 		newInstallLinksCmd(f, nil),
 		newManPagesCmd(f),
+		newVersionCmd(f),
 		newServerStopCmd(f),
 		newCoordinatorCmd(f, nil),
 		newCoordinatorStopCmd(f),
@@ -140,6 +143,30 @@ kafka-topics.sh --list is kgo topics --list. A link named kafka-topics.sh, kafka
 kafka-topics.bat that points to kgo works too (kgo install-links DIR makes them).
 
 Tools find the cluster by --bootstrap-server, then KAFKA_BOOTSTRAP_SERVERS, then localhost:9092.`
+
+func newVersionCmd(f *Factory) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print kgo's version, and the Kafka release that it follows", GroupID: groupCluster, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(f.IO.Out, "kgo %s (Kafka %s, %s, %s/%s)\n", version, kafkaVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+}
+
+// flagError words a refused option of one of kgo's own commands, and says what may have been meant.
+func flagError(cmd *cobra.Command, err error) error {
+	text := "kgo: " + err.Error()
+	if name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --"); unknown {
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		name, _, _ = strings.Cut(name, "=")
+		if meant := opt.Closest(name, names); meant != "" {
+			text += "; did you mean --" + meant + "?"
+		}
+	}
+	return &opt.UsageError{Text: text}
+}
 
 func unknownCommand(parent *cobra.Command, name string) error {
 	var names []string

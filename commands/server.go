@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -156,7 +157,7 @@ func runServer(ctx context.Context, o *serverOptions) error {
 		}
 	}
 	if o.file == "" && o.io.OutTTY && !o.coordinator {
-		o.welcome(cfg)
+		o.welcome(s, cfg)
 	}
 	select {
 	case <-ctx.Done():
@@ -203,8 +204,17 @@ func (o *serverOptions) load() (*config.Layers, *config.Broker, []config.Warning
 		}
 		opts.Defaults = []config.Setting{{Key: "log.dirs", Value: defaultDataDir(home)}}
 	}
+	if o.file != "" {
+		settings, err := config.ReadSettings(opts)
+		if err == nil && config.IsZooKeeperStyle(settings) && !slices.ContainsFunc(settings, func(s config.Setting) bool { return brokerKeys[s.Key] }) {
+			return nil, nil, nil, fmt.Errorf("kgo server: %s is a ZooKeeper file: start it with kgo coordinator %s, and give this command a broker's server.properties", o.file, o.file)
+		}
+	}
 	return config.Load(opts)
 }
+
+// brokerKeys are those of which a broker's file has at least one.
+var brokerKeys = map[string]bool{"broker.id": true, "node.id": true, "process.roles": true, "zookeeper.connect": true, "controller.quorum.voters": true, "controller.quorum.bootstrap.servers": true, "listeners": true}
 
 // report is --check's answer.
 func (o *serverOptions) report(layers *config.Layers, warnings []config.Warning) error {
@@ -240,18 +250,28 @@ func logHandler(w io.Writer, asJSON, noColor bool) slog.Handler {
 }
 
 // welcome says on one screen what can be typed next.
-func (o *serverOptions) welcome(cfg *config.Broker) {
+func (o *serverOptions) welcome(s *server.Server, cfg *config.Broker) {
+	address, option := DefaultBootstrap, ""
+	for _, l := range cfg.Network.Advertised {
+		if bound, ok := s.Addr(l.Name).(*net.TCPAddr); ok {
+			address = net.JoinHostPort(first(l.Host, "localhost"), strconv.Itoa(bound.Port))
+			break
+		}
+	}
+	if address != DefaultBootstrap {
+		option = " --bootstrap-server " + address
+	}
 	fmt.Fprintf(o.io.Out, `
-  A Kafka cluster of one runs on localhost:9092; its data is in %s.
+  A Kafka cluster of one runs on %[1]s; its data is in %[2]s.
   In another terminal:
 
-    kgo topics --create --topic greetings
-    echo hello | kgo console-producer --topic greetings
-    kgo console-consumer --topic greetings --from-beginning
-    kgo topics --describe
+    kgo topics --create --topic greetings%[3]s
+    echo hello | kgo console-producer --topic greetings%[3]s
+    kgo console-consumer --topic greetings --from-beginning%[3]s
+    kgo topics --describe%[3]s
 
-  Any Kafka client works too: bootstrap.servers=localhost:9092. Ctrl-C stops the broker; the data stays.
+  Any Kafka client works too: bootstrap.servers=%[1]s. Ctrl-C stops the broker; the data stays.
 
-`, cfg.LogDirs[0])
+`, address, cfg.LogDirs[0], option)
 	_ = o.io.Flush()
 }
