@@ -133,7 +133,7 @@ func TestKilledSinkWritesEachLineOnce(t *testing.T) {
 			waitFor(t, func() bool { return strings.Contains(f.read("offsets"), fmt.Sprintf(`"position":%d`, len(lines))) })
 			stop()
 			// The group forgets the killed soon; the last worker is let live on a machine that hardly lets it run.
-			worker := f.worker(bootstrap, small+"consumer.session.timeout.ms=600\nconsumer.heartbeat.interval.ms=100\n")
+			worker := f.worker(bootstrap, small+"consumer.session.timeout.ms=1500\nconsumer.heartbeat.interval.ms=100\n")
 			for range 3 {
 				before := len(f.written(t))
 				cmd := startProcess(t, worker, sink)

@@ -18,7 +18,7 @@ import (
 )
 
 // patience is for machines that are slow: nothing is measured by it.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 func waitFor(t *testing.T, done func() bool) {
 	t.Helper()
