@@ -40,7 +40,9 @@ func TestReplicaVerification(t *testing.T) {
 	const stamp = `\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}: `
 	c.verifyUntil(t, stamp+`max lag is 0 for partition work-[01] at offset (0|20) among 2 partitions`)
 	c.brokers[2].kill()
-	c.until("the others to know", func(ctx context.Context) bool { return knownBy(ctx, c.brokers[0]) == 2 && len(partitionAt(ctx, t, c.brokers[0]).ISR) == 2 })
+	c.until("the others to know", func(ctx context.Context) bool {
+		return knownBy(ctx, c.brokers[0]) == 2 && len(partitionAt(ctx, t, c.brokers[0]).ISR) == 2
+	})
 	c.verifyUntil(t, `WARN broker 3 can't be read from: `)
 	path, err := binary()
 	if err != nil {
