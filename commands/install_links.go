@@ -69,7 +69,7 @@ func (f *Factory) installLinks(root *cobra.Command, dir string, force bool) erro
 			return err
 		}
 		if strings.HasSuffix(name, ".bat") {
-			err = os.WriteFile(path, []byte(batchFile(target, path)), 0o755) //nolint:gosec // it is to be run
+			err = os.WriteFile(path, []byte(batchFile(target, path)), 0o755)
 		} else {
 			err = link(target, path)
 		}
@@ -141,5 +141,5 @@ func link(target, path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, program, 0o755) //nolint:gosec // it is to be run
+	return os.WriteFile(path, program, 0o755)
 }

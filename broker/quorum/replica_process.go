@@ -2,10 +2,8 @@ package quorum
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"go.etcd.io/raft/v3"
@@ -280,11 +278,11 @@ func (r *Replica) noticeLeader() {
 
 func (r *Replica) tellLeader(leader ident.BrokerID, epoch int32) {
 	r.leader, r.leaderEpoch = leader, epoch
-	level := slog.LevelInfo
+	say := r.cfg.Logger.Info
 	if leader == ident.NoBroker {
-		level = slog.LevelDebug // there is always an election first
+		say = r.cfg.Logger.Debug // there is always an election first
 	}
-	r.cfg.Logger.Log(context.Background(), level, "metadata quorum leader", "leader", int32(leader), "leader_epoch", epoch)
+	say("metadata quorum leader", "leader", int32(leader), "leader_epoch", epoch)
 	r.sm.LeaderChanged(leader, epoch)
 }
 
