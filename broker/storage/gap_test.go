@@ -42,8 +42,8 @@ func TestGapBetweenSegmentsAfterAKill(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				batch.Batch(raw).SetBaseOffset(base)
-				batch.Batch(raw).SetPartitionLeaderEpoch(0)
+				raw.SetBaseOffset(base)
+				raw.SetPartitionLeaderEpoch(0)
 				if base == 500 {
 					l.mu.Lock()
 					_, err = l.rollLocked(base, 0)
