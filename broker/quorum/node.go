@@ -96,7 +96,7 @@ func OpenNode(ctx context.Context, cfg Config, sm StateMachine, connect func(Rec
 			return nil, errors.Join(err, replica.Close())
 		}
 	}
-	go n.run() //nolint:contextcheck // it ends by Close
+	go n.run()
 	return n, nil
 }
 
