@@ -200,6 +200,11 @@ func (s *side) play(t *testing.T, all *table, seen func(*comparison, answer)) {
 		if took := time.Since(began); took > 10*time.Second {
 			t.Logf("%s: $ %s took %v", s, c.line, took.Round(time.Second))
 		}
+		// Apache Kafka leaves a new connection without an answer now and then. Its own tools wait for ten seconds and make another one.
+		const unheard = "it accepts the connection but does not answer in time"
+		if !s.kgoBroker && strings.Contains(got.String(), unheard) && !strings.Contains(want.String(), unheard) {
+			got = answerNow()
+		}
 		// A broker may learn of a change a moment after the controller has confirmed it, and a group needs a moment to form.
 		readOnly := readingLine.MatchString(c.line)
 		patience := 30 * time.Second
