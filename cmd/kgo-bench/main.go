@@ -87,8 +87,12 @@ func run(ctx context.Context, o options) error {
 				}
 			}
 		}
+		rep.rounds++
+		if err := rep.write(o.out); err != nil { // what was measured is kept, whatever comes
+			return err
+		}
 	}
-	return rep.write(o.out)
+	return nil
 }
 
 // runRound starts one system afresh, runs every wanted scenario on it and stops it.

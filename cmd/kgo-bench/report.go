@@ -15,6 +15,7 @@ type report struct {
 	o       options
 	systems []system
 	floor   floor
+	rounds  int // that are over
 	order   []metric
 	values  map[string]map[metric][]float64 // by system
 }
@@ -89,7 +90,7 @@ func (r *report) write(path string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Performance\n\nWritten by `make bench` on %s; do not edit by hand. %s\n\n", time.Now().UTC().Format("2006-01-02"), r.o.note)
 	fmt.Fprintf(&b, "Machine: %s. One client process on the same machine; each figure is the median of %d rounds, the systems by turns.\n",
-		machine(), r.o.rounds)
+		machine(), r.rounds)
 	b.WriteString("What bounds a figure: client and broker share the processors. Where the broker kept nearly all of them busy, it is the limit; where it kept fewer, the client is, " +
 		"or the machine's floor, and the broker's processor time tells the systems apart. Latencies and whole commands are bounded by what one request, or starting a process, costs.\n\n")
 	b.WriteString("Connect: the same properties files, StringConverter, one task, one partition, lines of 100 bytes; kgo's broker serves both workers. Rates count from the first line seen.\n\n")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -129,11 +130,15 @@ func (s *server) await(began time.Time) (*server, error) {
 	return nil, errors.New("no answer within 60 s")
 }
 
+// freePort finds a port that nobody listens at, below those that systems give to clients: one of ours could get it before the server does.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	var err error
+	for range 1000 {
+		port := 12_000 + rand.IntN(19_000) // Apache Kafka's controllers take the port 1,000 above
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, err
 }
