@@ -33,6 +33,16 @@ func excludes(set *opt.Set, used string, others ...string) error {
 	return nil
 }
 
+// oneOf refuses more than one of the options.
+func oneOf(set *opt.Set, names []string) error {
+	for _, n := range names {
+		if err := excludes(set, n, names...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // firstError returns the first error of a list of checks.
 func firstError(errs ...error) error {
 	for _, err := range errs {

@@ -8,10 +8,8 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/commands/opt"
@@ -19,48 +17,27 @@ import (
 
 // consumerGroupsOptions is a parsed command line of kgo consumer-groups.
 type consumerGroupsOptions struct {
-	offsetReset
-	Client func(context.Context) (*client.Client, error)
+	groupTool
 
-	Action              string // list, describe, delete, reset-offsets, delete-offsets, validate-regex
-	Groups              []string
-	AllGroups           bool
-	Topics              []string // NAME or NAME:0,1,2
-	AllTopics           bool
-	ShowState, ShowType bool     // columns of --list
-	States, Types       []string // filters of --list, in lower case
-	View                string   // of --describe: offsets, members or state
-	Verbose             bool
-	Execute, Export     bool
-	DryRun, Yes         bool
-	Regex               string
-	Timeout             time.Duration
-	Output              format
+	ShowType bool     // a column of --list
+	Types    []string // a filter of --list, in lower case
+	Regex    string   // of --validate-regex
 }
 
 func newConsumerGroupsCmd(f *Factory, runF func(*consumerGroupsOptions) error) *cobra.Command {
-	t := &tool{
-		spec:        consumerGroupsSpec,
-		short:       "List and describe consumer groups, reset and delete their offsets",
-		long:        consumerGroupsLong,
-		example:     consumerGroupsExample,
-		extras:      []opt.Option{extraOutput, extraYes},
-		plainErrors: true,
-		fail: func(err error) {
-			fmt.Fprintf(f.IO.Out, "\nError: Executing consumer group command failed due to %s\n", client.Explain(err))
-		},
-	}
+	t := f.declareGroupTool(consumerGroupKind, consumerGroupsSpec, "List and describe consumer groups, reset and delete their offsets", consumerGroupsLong, consumerGroupsExample)
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
-		o := &consumerGroupsOptions{offsetReset: offsetReset{IO: f.IO, Now: f.Now}, Client: f.opener(set, "adminclient-1")}
+		o := &consumerGroupsOptions{groupTool: f.groupTool(consumerGroupKind, set)}
 		if err := o.parse(set); err != nil {
 			return err
 		}
 		if runF != nil {
 			return runF(o)
 		}
-		ctx, cancel := context.WithTimeout(ctx, o.Timeout)
-		defer cancel()
-		return consumerGroupsRun(ctx, o)
+		if o.Action == "validate-regex" {
+			return o.validateRegex()
+		}
+		return o.run(ctx, o)
 	})
 }
 
@@ -83,86 +60,46 @@ const consumerGroupsExample = `  kgo consumer-groups --list
   kgo consumer-groups --reset-offsets --group readers --topic hello --to-earliest --dry-run
   kgo consumer-groups --delete --group readers --yes`
 
-var (
-	groupActions   = []string{"list", "describe", "delete", "reset-offsets", "delete-offsets", "validate-regex"}
-	resetScenarios = []string{"to-offset", "to-datetime", "by-duration", "to-earliest", "to-latest", "to-current", "shift-by", "from-file"}
-)
+var consumerGroupKind = &groupKind{
+	name: "consumer",
+	includes: func(g groupListing) bool {
+		return (g.Protocol == "consumer" || g.Protocol == "") && (g.Type == "Classic" || g.Type == "Consumer")
+	},
+	actions:   []string{"list", "describe", "delete", "reset-offsets", "delete-offsets", "validate-regex"},
+	scenarios: resetScenarios,
+	states:    []string{"PreparingRebalance", "CompletingRebalance", "Stable", "Dead", "Empty", "Reconciling", "Assigning"},
+	topics:    "topic", allTopics: "all-topics",
+}
 
 func (o *consumerGroupsOptions) parse(set *opt.Set) error {
 	if err := o.check(set); err != nil {
 		return err
 	}
-	for _, a := range groupActions {
-		if set.Has(a) {
-			o.Action = a
-		}
-	}
-	o.Groups, o.AllGroups = set.Values("group"), set.Has("all-groups")
-	o.Topics, o.AllTopics = set.Values("topic"), set.Has("all-topics")
-	o.Verbose, o.Execute, o.Export = set.Has("verbose"), set.Has("execute"), set.Has("export")
-	o.DryRun, o.Yes = set.Has("dry-run"), set.Has("yes")
-	o.View = "offsets"
-	for _, v := range []string{"members", "state"} {
-		if set.Has(v) {
-			o.View = v
-		}
-	}
-	for _, s := range resetScenarios {
-		if set.Has(s) {
-			o.Scenario = s
-			v, err := set.Value(s)
-			if err != nil {
-				return err
-			}
-			o.Value = v
-		}
-	}
-	// The original's own limit, 30 s by default: a cluster that nobody can connect to is reported earlier, by the dialer.
-	ms, _, err := set.Long("timeout")
+	err := o.groupTool.parse(set)
 	if err != nil {
 		return err
 	}
-	o.Timeout = time.Duration(ms) * time.Millisecond
-	for _, name := range []string{"to-offset", "shift-by"} {
-		if _, _, err := set.Long(name); err != nil {
-			return err
-		}
-	}
-	if o.Regex, err = set.Value("validate-regex"); err != nil {
+	if o.Regex, err = set.Value("validate-regex"); err != nil || o.Action != "list" {
 		return err
 	}
-	if o.Output, err = outputFormat(set); err != nil {
-		return err
-	}
-	if o.Action == "list" {
-		return o.filters(set)
-	}
-	return nil
+	o.ShowType = set.Has("type")
+	o.Types, err = groupFilter(set, "type", "types", []string{"Consumer", "Classic"})
+	return err
 }
 
 // check refuses combinations of options, in the original's order.
 func (o *consumerGroupsOptions) check(set *opt.Set) error {
-	var unavailable []string
-	for _, name := range []string{"members", "offsets", "state", "type", "verbose"} {
-		if set.Has(name) && !(set.Has("describe") && name != "type" || set.Has("list") && (name == "state" || name == "type")) {
-			unavailable = append(unavailable, name)
-		}
+	if err := o.checkViews(set); err != nil {
+		return err
 	}
-	if len(unavailable) > 0 {
-		fmt.Fprintf(o.IO.ErrOut, "Option(s) [%s] are unavailable given other options on the command line\n", strings.Join(unavailable, ", "))
-		return ErrSilent
-	}
-	if count(set, groupActions...) != 1 {
+	if count(set, o.kind.actions...) != 1 {
 		return opt.Usagef("Command must include exactly one action: --list, --describe, --delete, --reset-offsets, --delete-offsets, --validate-regex")
+	}
+	if err := checkDescribe(set); err != nil {
+		return err
 	}
 	noGroup := count(set, "group", "all-groups") == 0
 	switch {
-	case set.Has("describe") && noGroup:
-		return opt.Usagef("Option [describe] takes one of these options: [all-groups], [group]")
-	case set.Has("describe") && count(set, "members", "offsets", "state") > 1:
-		return opt.Usagef("Option [describe] takes at most one of these options: [members], [offsets], [state]")
-	case set.Has("describe") && set.HasArg("state"):
-		return opt.Usagef("Option [describe] does not take a value for [state]")
 	case set.Has("delete") && noGroup:
 		return opt.Usagef("Option [delete] takes one of these options: [group], [all-groups]")
 	case set.Has("delete") && set.Has("topic"):
@@ -180,10 +117,8 @@ func (o *consumerGroupsOptions) check(set *opt.Set) error {
 		if noGroup {
 			return opt.Usagef("Option [reset-offsets] takes one of these options: [all-groups], [group]")
 		}
-		for _, s := range resetScenarios {
-			if err := excludes(set, s, resetScenarios...); err != nil {
-				return err
-			}
+		if err := oneOf(set, resetScenarios); err != nil {
+			return err
 		}
 		if count(set, resetScenarios...) == 0 {
 			return opt.Usagef("Option '[reset-offsets]' requires one of the following scenarios: [[to-datetime], [from-file], [shift-by], [to-offset], [to-earliest], [to-current], [to-latest], [by-duration]]")
@@ -193,59 +128,6 @@ func (o *consumerGroupsOptions) check(set *opt.Set) error {
 		}
 	}
 	return firstError(excludes(set, "group", "all-groups"), excludes(set, "group", "list"), excludes(set, "topic", "list", "describe"))
-}
-
-// Names of states and types as the original lists them.
-var (
-	groupStates = []string{"PreparingRebalance", "CompletingRebalance", "Stable", "Dead", "Empty", "Reconciling", "Assigning"}
-	groupTypes  = []string{"Consumer", "Classic"}
-)
-
-// filters reads the lists behind --state and --type.
-func (o *consumerGroupsOptions) filters(set *opt.Set) error {
-	o.ShowState, o.ShowType = set.Has("state"), set.Has("type")
-	read := func(option, what string, valid []string) ([]string, error) {
-		v, err := set.Value(option)
-		if err != nil || v == "" {
-			return nil, err
-		}
-		var out []string
-		for s := range strings.SplitSeq(v, ",") {
-			s = strings.TrimSpace(s)
-			if !slices.ContainsFunc(valid, func(name string) bool { return strings.EqualFold(name, s) }) {
-				return nil, opt.Usagef("Invalid %s list '%s'. Valid %s are: %s", what, v, strings.TrimSuffix(what, "s")+"s", strings.Join(valid, ", "))
-			}
-			out = append(out, strings.ToLower(s))
-		}
-		return out, nil
-	}
-	var err error
-	if o.States, err = read("state", "state", groupStates); err != nil {
-		return err
-	}
-	o.Types, err = read("type", "types", groupTypes)
-	return err
-}
-
-func consumerGroupsRun(ctx context.Context, o *consumerGroupsOptions) error {
-	if o.Action == "validate-regex" {
-		return o.validateRegex()
-	}
-	cl, err := o.Client(ctx)
-	if err != nil {
-		return err
-	}
-	switch o.Action {
-	case "list":
-		return o.list(ctx, cl)
-	case "describe":
-		return o.describe(ctx, cl)
-	case "delete":
-		return o.deleteGroups(ctx, cl)
-	case "delete-offsets":
-		return o.deleteOffsets(ctx, cl)
-	}
-	return o.resetOffsets(ctx, cl)
 }
 
 // validateRegex checks a subscription pattern by the rules of the broker's RE2.
@@ -266,45 +148,12 @@ func (o *consumerGroupsOptions) validateRegex() error {
 	return ErrSilent
 }
 
-// listedGroupView is one group of kgo consumer-groups --list.
-type listedGroupView struct {
-	Group string `json:"group"`
-	Type  string `json:"type"`
-	State string `json:"state"`
-}
-
-// consumerGroupIDs lists the groups of consumers, of the classic or the newer protocol.
-func consumerGroupIDs(ctx context.Context, cl *client.Client) ([]listedGroupView, error) {
-	views := []listedGroupView{}
-	for _, shard := range cl.RequestSharded(ctx, kmsg.NewPtrListGroupsRequest()) {
-		if shard.Err != nil {
-			return nil, shard.Err
-		}
-		resp := shard.Resp.(*kmsg.ListGroupsResponse)
-		if err := serverError(resp.ErrorCode, nil); err != nil {
-			return nil, err
-		}
-		for _, g := range resp.Groups {
-			kind := strings.ToLower(g.GroupType)
-			if g.ProtocolType != "consumer" && g.ProtocolType != "" || kind != "" && kind != "classic" && kind != "consumer" {
-				continue
-			}
-			if kind == "" {
-				kind = "classic"
-			}
-			views = append(views, listedGroupView{g.Group, strings.ToUpper(kind[:1]) + kind[1:], g.GroupState})
-		}
-	}
-	slices.SortFunc(views, func(a, b listedGroupView) int { return strings.Compare(a.Group, b.Group) })
-	return views, nil
-}
-
 func (o *consumerGroupsOptions) list(ctx context.Context, cl *client.Client) error {
-	views, err := consumerGroupIDs(ctx, cl)
+	views, err := o.existing(ctx, cl)
 	if err != nil {
 		return err
 	}
-	views = slices.DeleteFunc(views, func(v listedGroupView) bool {
+	views = slices.DeleteFunc(views, func(v groupListing) bool {
 		return o.States != nil && !slices.Contains(o.States, strings.ToLower(v.State)) ||
 			o.Types != nil && !slices.Contains(o.Types, strings.ToLower(v.Type))
 	})
@@ -337,17 +186,21 @@ func (o *consumerGroupsOptions) list(ctx context.Context, cl *client.Client) err
 	})
 }
 
-// selected lists the groups that the command is about.
-func (o *consumerGroupsOptions) selected(ctx context.Context, cl *client.Client) ([]string, error) {
-	if !o.AllGroups {
-		groups := slices.Clone(o.Groups)
-		slices.Sort(groups)
-		return slices.Compact(groups), nil
+func (o *consumerGroupsOptions) deleteGroups(ctx context.Context, cl *client.Client) error {
+	groups, err := o.selected(ctx, cl)
+	if err != nil {
+		return err
 	}
-	views, err := consumerGroupIDs(ctx, cl)
-	groups := make([]string, 0, len(views))
-	for _, v := range views {
-		groups = append(groups, v.Group)
+	if err := o.confirmDelete("group", groups, "the committed offsets"); err != nil {
+		return err
 	}
-	return groups, err
+	deleted, failed, err := o.deleteByName(ctx, cl, groups)
+	if err != nil {
+		return err
+	}
+	return o.reportDeleted(deleted, failed)
+}
+
+func (o *consumerGroupsOptions) deleteOffsets(ctx context.Context, cl *client.Client) error {
+	return o.deleteCommitted(ctx, cl, o.Topics)
 }

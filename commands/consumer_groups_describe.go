@@ -18,11 +18,10 @@ import (
 
 // groupView is one group of kgo consumer-groups --describe. The epochs are null for groups of the classic protocol.
 type groupView struct {
-	Group                 string            `json:"group"`
-	Type                  string            `json:"type"` // classic or consumer
-	State                 string            `json:"state"`
-	Coordinator           int32             `json:"coordinator"`
-	CoordinatorAddress    string            `json:"coordinator_address"`
+	Group string `json:"group"`
+	Type  string `json:"type"` // classic or consumer
+	State string `json:"state"`
+	coordinatorView
 	AssignmentStrategy    string            `json:"assignment_strategy"`
 	GroupEpoch            *int32            `json:"group_epoch"`
 	TargetAssignmentEpoch *int32            `json:"target_assignment_epoch"`
@@ -43,11 +42,6 @@ type groupMemberView struct {
 	TargetAssignment []topicPartitionsView `json:"target_assignment,omitempty"`
 }
 
-type topicPartitionsView struct {
-	Topic      string  `json:"topic"`
-	Partitions []int32 `json:"partitions"`
-}
-
 // groupOffsetView is one partition that a group reads. Unknown numbers are null, and so is the member of a partition nobody reads.
 type groupOffsetView struct {
 	Topic         string  `json:"topic"`
@@ -61,31 +55,18 @@ type groupOffsetView struct {
 	ClientID      *string `json:"client_id"`
 }
 
+func (g groupView) failure() error { return g.err }
+
+func (g groupView) clients() []string {
+	var out []string
+	for _, m := range g.Members {
+		out = append(out, clientOn(m.ClientID, m.Host))
+	}
+	return out
+}
+
 func (o *consumerGroupsOptions) describe(ctx context.Context, cl *client.Client) error {
-	names, err := o.selected(ctx, cl)
-	if err != nil {
-		return err
-	}
-	groups, err := describeGroups(ctx, cl, names)
-	if err != nil {
-		return err
-	}
-	for _, g := range groups {
-		if g.err != nil {
-			return errors.New(javaError(g.err))
-		}
-	}
-	if o.View == "offsets" {
-		if err := addOffsets(ctx, cl, groups); err != nil {
-			return err
-		}
-	}
-	return o.Output.write(o.IO.Out, groups, func(w io.Writer) error {
-		for i := range groups {
-			o.printGroup(w, &groups[i])
-		}
-		return nil
-	})
+	return describeSelected(ctx, cl, &o.groupTool, describeGroups, addOffsets, o.printGroup)
 }
 
 // describeGroups asks for groups of the newer protocol first and then for the others, as classic groups.
@@ -118,7 +99,7 @@ func describeGroupsOnce(ctx context.Context, cl *client.Client, names []string) 
 		for _, g := range shard.Resp.(*kmsg.ConsumerGroupDescribeResponse).Groups {
 			if g.ErrorCode == 0 {
 				v := newProtocolView(&g)
-				v.Coordinator, v.CoordinatorAddress = shard.Meta.NodeID, fmt.Sprintf("%s:%d", shard.Meta.Host, shard.Meta.Port)
+				v.coordinatorView = coordinatorOf(shard)
 				found[g.Group] = v
 			} else if err := serverError(g.ErrorCode, g.ErrorMessage); !errors.Is(err, kerr.GroupIDNotFound) && !errors.Is(err, kerr.UnsupportedVersion) {
 				found[g.Group] = groupView{Group: g.Group, err: err}
@@ -138,7 +119,7 @@ func describeGroupsOnce(ctx context.Context, cl *client.Client, names []string) 
 			}
 			for _, g := range shard.Resp.(*kmsg.DescribeGroupsResponse).Groups {
 				v := classicView(&g)
-				v.Coordinator, v.CoordinatorAddress = shard.Meta.NodeID, fmt.Sprintf("%s:%d", shard.Meta.Host, shard.Meta.Port)
+				v.coordinatorView = coordinatorOf(shard)
 				found[g.Group] = v
 			}
 		}
@@ -193,14 +174,6 @@ func classicView(g *kmsg.DescribeGroupsResponseGroup) groupView {
 		v.Members = append(v.Members, member)
 	}
 	return v
-}
-
-func sortedPartitions(list []topicPartitionsView) []topicPartitionsView {
-	for i := range list {
-		slices.Sort(list[i].Partitions)
-	}
-	slices.SortFunc(list, func(a, b topicPartitionsView) int { return strings.Compare(a.Topic, b.Topic) })
-	return list
 }
 
 // partitionKey names a partition.
@@ -322,13 +295,7 @@ func (o *consumerGroupsOptions) printOffsets(w io.Writer, g *groupView) {
 			number(r.Lag), dash(r.MemberID), dash(r.Host), dash(r.ClientID),
 		})
 	}
-	if !o.Verbose {
-		widths = slices.Delete(widths, 3, 4)
-		for i := range rows {
-			rows[i] = slices.Delete(rows[i], 3, 4)
-		}
-	}
-	printColumns(w, widths, rows, "")
+	o.printVerbose(w, widths, rows, 3, 4)
 }
 
 func (o *consumerGroupsOptions) printMembers(w io.Writer, g *groupView) {
@@ -376,65 +343,8 @@ func (o *consumerGroupsOptions) printState(w io.Writer, g *groupView) {
 		strategy = "-"
 	}
 	rows := [][]string{header, {
-		g.Group, fmt.Sprintf("%s  (%d)", g.CoordinatorAddress, g.Coordinator), strategy, g.State,
+		g.Group, g.text("  "), strategy, g.State,
 		number(g.GroupEpoch), number(g.TargetAssignmentEpoch), strconv.Itoa(len(g.Members)),
 	}}
-	if !o.Verbose {
-		widths = slices.Delete(widths, 4, 6)
-		for i := range rows {
-			rows[i] = slices.Delete(rows[i], 4, 6)
-		}
-	}
-	printColumns(w, widths, rows, "")
-}
-
-// printColumns prints an empty line and rows of columns, each at least as wide as given and as its longest value; a column of
-// width 0 is not padded.
-func printColumns(w io.Writer, widths []int, rows [][]string, end string) {
-	widths = slices.Clone(widths)
-	for _, row := range rows[min(1, len(rows)):] {
-		for i, cell := range row {
-			if widths[i] > 0 {
-				widths[i] = max(widths[i], len(cell))
-			}
-		}
-	}
-	for _, row := range rows {
-		fmt.Fprintln(w)
-		for i, cell := range row {
-			if i > 0 {
-				fmt.Fprint(w, " ")
-			}
-			fmt.Fprintf(w, "%-*s", widths[i], cell)
-		}
-		fmt.Fprint(w, end)
-	}
-	fmt.Fprintln(w)
-}
-
-// assignment prints topic:0,1;other:2.
-func assignment(list []topicPartitionsView) string {
-	parts := make([]string, 0, len(list))
-	for _, a := range list {
-		parts = append(parts, a.Topic+":"+commaList(a.Partitions))
-	}
-	if len(parts) == 0 {
-		return "-"
-	}
-	return strings.Join(parts, ";")
-}
-
-// number prints a number that may be unknown.
-func number[T int32 | int64](n *T) string {
-	if n == nil {
-		return "-"
-	}
-	return strconv.FormatInt(int64(*n), 10)
-}
-
-func dash(s *string) string {
-	if s == nil || *s == "" {
-		return "-"
-	}
-	return *s
+	o.printVerbose(w, widths, rows, 4, 6)
 }

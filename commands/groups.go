@@ -2,14 +2,12 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/commands/opt"
@@ -77,7 +75,7 @@ type kindOfGroup struct {
 	Protocol string `json:"protocol"`
 }
 
-func (o *groupsOptions) match(g kindOfGroup) bool {
+func (o *groupsOptions) match(g groupListing) bool {
 	kind := strings.ToLower(g.Type)
 	switch {
 	case o.Type != "" && o.Protocol != "":
@@ -101,29 +99,14 @@ func groupsRun(ctx context.Context, o *groupsOptions) error {
 	if err != nil {
 		return err
 	}
-	views := []kindOfGroup{}
-	for _, shard := range cl.RequestSharded(ctx, kmsg.NewPtrListGroupsRequest()) {
-		if shard.Err != nil {
-			return shard.Err
-		}
-		resp, ok := shard.Resp.(*kmsg.ListGroupsResponse)
-		if !ok {
-			return errors.New("unexpected answer to ListGroups")
-		}
-		if err := serverError(resp.ErrorCode, nil); err != nil {
-			return err
-		}
-		for _, g := range resp.Groups {
-			kind := strings.ToLower(g.GroupType)
-			if kind == "" {
-				kind = "classic"
-			}
-			if v := (kindOfGroup{g.Group, strings.ToUpper(kind[:1]) + kind[1:], g.ProtocolType}); o.match(v) {
-				views = append(views, v)
-			}
-		}
+	groups, err := listGroups(ctx, cl, o.match)
+	if err != nil {
+		return err
 	}
-	slices.SortFunc(views, func(a, b kindOfGroup) int { return strings.Compare(a.Group, b.Group) })
+	views := make([]kindOfGroup, 0, len(groups))
+	for _, g := range groups {
+		views = append(views, kindOfGroup{g.Group, g.Type, g.Protocol})
+	}
 	return o.Output.write(o.IO.Out, views, func(w io.Writer) error {
 		width := 20
 		for _, v := range views {

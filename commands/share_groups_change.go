@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -16,84 +15,20 @@ import (
 )
 
 func (o *shareGroupsOptions) deleteGroups(ctx context.Context, cl *client.Client) error {
-	existing, err := selectedGroups(ctx, cl, nil, true, "share")
+	existing, err := o.existing(ctx, cl)
 	if err != nil {
 		return err
 	}
-	groups := existing
-	if !o.AllGroups {
-		groups = slices.Clone(o.Groups)
-		slices.Sort(groups)
-		groups = slices.Compact(groups)
-	}
-	if !o.Yes && len(groups) > 0 {
-		if err := confirm(o.IO, fmt.Sprintf("Delete %s and what they have acknowledged?", quantity(len(groups), "share group", groups))); err != nil {
-			return err
-		}
+	groups := o.among(existing)
+	if err := o.confirmDelete("share group", groups, "what they have acknowledged"); err != nil {
+		return err
 	}
 	known, failed := ofThoseKnown(groups, existing, "Group '%[1]s' could not be deleted due to: java.lang.IllegalArgumentException: Group '%[1]s' is not a share group.")
-	return deleteGroupsOf(ctx, cl, o.IO, "share", known, failed)
-}
-
-// ofThoseKnown separates the groups that exist from the others, for which it words a refusal.
-func ofThoseKnown(groups, existing []string, refusal string) (known, refused []string) {
-	for _, g := range groups {
-		if slices.Contains(existing, g) {
-			known = append(known, g)
-		} else {
-			refused = append(refused, fmt.Sprintf("* "+refusal, g))
-		}
-	}
-	return known, refused
-}
-
-// deleteGroupsOf deletes groups of a type and prints what became of them, and of those that were refused before.
-func deleteGroupsOf(ctx context.Context, cl *client.Client, streams *IOStreams, kind string, groups, failed []string) error {
-	deleted, more, err := deleteGroupsByName(ctx, cl, kind, groups)
+	deleted, more, err := o.deleteByName(ctx, cl, known)
 	if err != nil {
 		return err
 	}
-	failed = append(failed, more...)
-	slices.Sort(failed)
-	quoted := "'" + strings.Join(deleted, "', '") + "'"
-	if len(deleted) == 0 {
-		quoted = ""
-	}
-	if len(failed) == 0 {
-		fmt.Fprintf(streams.Out, "Deletion of requested %s groups (%s) was successful.\n", kind, quoted)
-		return nil
-	}
-	fmt.Fprintf(streams.Out, "\nError: Deletion of some %s groups failed:\n%s\n", kind, strings.Join(failed, "\n"))
-	if len(deleted) > 0 {
-		fmt.Fprintf(streams.Out, "\nThese %s groups were deleted successfully: %s\n", kind, quoted)
-	}
-	return ErrSilent
-}
-
-// deleteGroupsByName deletes groups of a kind; failed has a line for each that could not be.
-func deleteGroupsByName(ctx context.Context, cl *client.Client, kind string, groups []string) (deleted, failed []string, err error) {
-	if len(groups) == 0 {
-		return nil, nil, nil
-	}
-	req := kmsg.NewPtrDeleteGroupsRequest()
-	req.Groups = groups
-	for _, shard := range cl.RequestSharded(ctx, req) {
-		if shard.Err != nil {
-			return nil, nil, shard.Err
-		}
-		for _, g := range shard.Resp.(*kmsg.DeleteGroupsResponse).Groups {
-			switch err := serverError(g.ErrorCode, g.ErrorMessage); {
-			case kind == "share" && errors.Is(err, kerr.NonEmptyGroup):
-				failed = append(failed, fmt.Sprintf("* Group '%[1]s' could not be deleted due to: org.apache.kafka.common.errors.GroupNotEmptyException: Share group '%[1]s' is not EMPTY.", g.Group))
-			case err != nil:
-				failed = append(failed, fmt.Sprintf("* Group '%s' could not be deleted due to: %s", g.Group, javaError(err)))
-			default:
-				deleted = append(deleted, g.Group)
-			}
-		}
-	}
-	slices.Sort(deleted)
-	return deleted, failed, nil
+	return o.reportDeleted(deleted, append(failed, more...))
 }
 
 // deletedTopicView is one topic of kgo share-groups --delete-offsets; an empty error means success.
@@ -104,9 +39,7 @@ type deletedTopicView struct {
 
 func (o *shareGroupsOptions) deleteOffsets(ctx context.Context, cl *client.Client) error {
 	group := o.Groups[0]
-	topics := slices.Clone(o.Topics)
-	slices.Sort(topics)
-	topics = slices.Compact(topics)
+	topics := sortedSet(o.Topics)
 	req := kmsg.NewPtrDeleteShareGroupOffsetsRequest()
 	req.GroupID = group
 	for _, t := range topics {
@@ -181,44 +114,30 @@ func (o *shareGroupsOptions) resetOffsets(ctx context.Context, cl *client.Client
 		case g.err != nil:
 			return g.err
 		case len(g.Members) > 0 || g.State != "Empty" && g.State != "Dead":
-			return o.refuseReset(g)
+			fmt.Fprintf(o.IO.ErrOut, "Share group '%s' is not empty.\n", group)
+			o.nameMembers(group, g.clients())
+			return ErrSilent
 		}
 	}
 	keys, err := o.partitionsToReset(ctx, cl)
 	if err != nil {
 		return err
 	}
-	views, err := o.planReset(ctx, cl, group, keys)
-	if err != nil {
-		return err
-	}
-	if o.Execute && len(views) > 0 {
-		if err := alterShareOffsets(ctx, cl, group, views); err != nil {
+	if o.Scenario == "to-datetime" {
+		if _, err := o.timestamp(); err != nil {
 			return err
 		}
 	}
-	return o.Output.write(o.IO.Out, views, func(w io.Writer) error {
-		rows := [][]string{{"GROUP", "TOPIC", "PARTITION", "NEW-OFFSET"}}
-		for _, v := range views {
-			rows = append(rows, []string{v.Group, v.Topic, strconv.Itoa(int(v.Partition)), strconv.FormatInt(v.NewOffset, 10)})
+	reset, err := o.plan(ctx, cl, group, nil, keys)
+	if err != nil {
+		return err
+	}
+	if o.Execute && len(reset) > 0 {
+		if err := alterShareOffsets(ctx, cl, group, reset); err != nil {
+			return err
 		}
-		printColumns(w, []int{15, 15, 10, 0}, rows, "")
-		return nil
-	})
-}
-
-// refuseReset says why the offsets of a group in use stay as they are, and who uses it.
-func (o *shareGroupsOptions) refuseReset(g *shareGroupView) error {
-	fmt.Fprintf(o.IO.ErrOut, "Share group '%s' is not empty.\n", g.Group)
-	members := make([]string, 0, len(g.Members))
-	for _, m := range g.Members {
-		members = append(members, m.ClientID+" on "+strings.TrimPrefix(m.Host, "/"))
 	}
-	slices.Sort(members)
-	if len(members) > 0 {
-		fmt.Fprintf(o.IO.ErrOut, "Members of the group '%s': %s. Stop them first.\n", g.Group, quantity(len(members), "client", members))
-	}
-	return ErrSilent
+	return o.printReset(append([]resetView{}, reset...))
 }
 
 // partitionsToReset lists the partitions in scope: those of the topics that the group reads, or those named.
@@ -239,47 +158,6 @@ func (o *shareGroupsOptions) partitionsToReset(ctx context.Context, cl *client.C
 		return nil, err
 	}
 	return namedPartitions(ctx, cl, topics)
-}
-
-// planReset computes the new start offsets of partitions.
-func (o *shareGroupsOptions) planReset(ctx context.Context, cl *client.Client, group string, keys []partitionKey) ([]resetView, error) {
-	views := []resetView{}
-	if o.Scenario == "to-datetime" {
-		if _, err := parseDateTime(o.Value); err != nil {
-			return nil, err
-		}
-	}
-	if len(keys) == 0 {
-		return views, nil
-	}
-	b, err := readBounds(ctx, cl, keys)
-	if err != nil {
-		return nil, err
-	}
-	target := func(k partitionKey) (int64, error) {
-		start, end := b.of(k)
-		if o.Scenario == "to-earliest" {
-			return start, nil
-		}
-		return end, nil
-	}
-	if o.Scenario == "to-datetime" {
-		millis, err := parseDateTime(o.Value)
-		if err != nil {
-			return nil, err
-		}
-		if target, err = offsetsSince(ctx, cl, o.IO, millis, b, keys); err != nil {
-			return nil, err
-		}
-	}
-	for _, k := range keys {
-		offset, err := target(k)
-		if err != nil {
-			return nil, err
-		}
-		views = append(views, resetView{group, k.topic, k.partition, offset})
-	}
-	return views, nil
 }
 
 // alterShareOffsets sets the start offsets of a share group.

@@ -2,13 +2,13 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/commands/client"
@@ -16,14 +16,13 @@ import (
 
 // shareGroupView is one group of kgo share-groups --describe.
 type shareGroupView struct {
-	Group              string                 `json:"group"`
-	State              string                 `json:"state"`
-	Coordinator        int32                  `json:"coordinator"`
-	CoordinatorAddress string                 `json:"coordinator_address"`
-	GroupEpoch         int32                  `json:"group_epoch"`
-	AssignmentEpoch    int32                  `json:"assignment_epoch"`
-	Members            []shareGroupMemberView `json:"members"`
-	Offsets            []shareOffsetView      `json:"offsets,omitempty"`
+	Group string `json:"group"`
+	State string `json:"state"`
+	coordinatorView
+	GroupEpoch      int32                  `json:"group_epoch"`
+	AssignmentEpoch int32                  `json:"assignment_epoch"`
+	Members         []shareGroupMemberView `json:"members"`
+	Offsets         []shareOffsetView      `json:"offsets,omitempty"`
 
 	err error
 }
@@ -45,63 +44,35 @@ type shareOffsetView struct {
 	Lag         *int64 `json:"lag"`
 }
 
-func (o *shareGroupsOptions) describe(ctx context.Context, cl *client.Client) error {
-	names, err := selectedGroups(ctx, cl, o.Groups, o.AllGroups, "share")
-	if err != nil {
-		return err
+func (g shareGroupView) failure() error { return g.err }
+
+func (g shareGroupView) clients() []string {
+	var out []string
+	for _, m := range g.Members {
+		out = append(out, clientOn(m.ClientID, m.Host))
 	}
-	groups, err := describeShareGroups(ctx, cl, names)
-	if err != nil {
-		return err
-	}
-	for i := range groups {
-		if err := groups[i].err; err != nil {
-			return errors.New(javaError(err))
-		}
-		if o.View == "offsets" {
-			if groups[i].Offsets, err = shareOffsets(ctx, cl, groups[i].Group); err != nil {
-				return err
-			}
-		}
-	}
-	return o.Output.write(o.IO.Out, groups, func(w io.Writer) error {
-		for i := range groups {
-			o.printGroup(w, &groups[i])
-		}
-		return nil
-	})
+	return out
 }
 
-func describeShareGroups(ctx context.Context, cl *client.Client, names []string) (groups []shareGroupView, err error) {
+func (o *shareGroupsOptions) describe(ctx context.Context, cl *client.Client) error {
+	return describeSelected(ctx, cl, &o.groupTool, describeShareGroups, addShareOffsets, o.printGroup)
+}
+
+func describeShareGroups(ctx context.Context, cl *client.Client, names []string) ([]shareGroupView, error) {
 	req := kmsg.NewPtrShareGroupDescribeRequest()
 	req.GroupIDs = names
-	if len(names) == 0 {
-		return []shareGroupView{}, nil
-	}
-	err = untilCoordinated(ctx, func() error {
-		groups = make([]shareGroupView, 0, len(names))
-		for _, shard := range cl.RequestSharded(ctx, req) {
-			if shard.Err != nil {
-				return shard.Err
-			}
-			for i := range shard.Resp.(*kmsg.ShareGroupDescribeResponse).Groups {
-				v := newShareGroupView(&shard.Resp.(*kmsg.ShareGroupDescribeResponse).Groups[i])
-				v.Coordinator, v.CoordinatorAddress = shard.Meta.NodeID, fmt.Sprintf("%s:%d", shard.Meta.Host, shard.Meta.Port)
-				if isCoordinatorError(v.err) {
-					return v.err
-				}
-				groups = append(groups, v)
-			}
+	return askCoordinators(ctx, cl, names, req, func(shard kgo.ResponseShard) map[string]shareGroupView {
+		groups := make(map[string]shareGroupView)
+		for _, g := range shard.Resp.(*kmsg.ShareGroupDescribeResponse).Groups {
+			groups[g.GroupID] = newShareGroupView(&g, coordinatorOf(shard))
 		}
-		return nil
+		return groups
 	})
-	slices.SortFunc(groups, func(a, b shareGroupView) int { return strings.Compare(a.Group, b.Group) })
-	return groups, err
 }
 
-func newShareGroupView(g *kmsg.ShareGroupDescribeResponseGroup) shareGroupView {
+func newShareGroupView(g *kmsg.ShareGroupDescribeResponseGroup, by coordinatorView) shareGroupView {
 	v := shareGroupView{
-		Group: g.GroupID, State: g.GroupState, GroupEpoch: g.GroupEpoch, AssignmentEpoch: g.AssignmentEpoch,
+		Group: g.GroupID, State: g.GroupState, coordinatorView: by, GroupEpoch: g.GroupEpoch, AssignmentEpoch: g.AssignmentEpoch,
 		Members: []shareGroupMemberView{}, err: serverError(g.ErrorCode, g.ErrorMessage),
 	}
 	for _, m := range g.Members {
@@ -113,6 +84,15 @@ func newShareGroupView(g *kmsg.ShareGroupDescribeResponseGroup) shareGroupView {
 		v.Members = append(v.Members, view)
 	}
 	return v
+}
+
+func addShareOffsets(ctx context.Context, cl *client.Client, groups []shareGroupView) (err error) {
+	for i := range groups {
+		if groups[i].Offsets, err = shareOffsets(ctx, cl, groups[i].Group); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // shareOffsets asks how far a share group is, in all of its partitions.
@@ -180,7 +160,7 @@ func (o *shareGroupsOptions) printOffsets(w io.Writer, g *shareGroupView) {
 	for _, r := range g.Offsets {
 		rows = append(rows, []string{g.Group, r.Topic, strconv.Itoa(int(r.Partition)), number(r.LeaderEpoch), number(r.StartOffset), number(r.Lag)})
 	}
-	printColumns(o.verboseColumns(w, []int{15, 15, 10, 13, 13, 0}, rows, 3, 4))
+	o.printVerbose(w, []int{15, 15, 10, 13, 13, 0}, rows, 3, 4)
 }
 
 func (o *shareGroupsOptions) printMembers(w io.Writer, g *shareGroupView) {
@@ -196,24 +176,13 @@ func (o *shareGroupsOptions) printMembers(w io.Writer, g *shareGroupView) {
 		}
 		rows = append(rows, []string{g.Group, m.MemberID, m.Host, m.ClientID, strconv.Itoa(partitions), strconv.Itoa(int(m.Epoch)), assigned})
 	}
-	printColumns(o.verboseColumns(w, []int{15, 15, 15, 15, 12, 13, 0}, rows, 5, 6))
+	o.printVerbose(w, []int{15, 15, 15, 15, 12, 13, 0}, rows, 5, 6)
 }
 
 func (o *shareGroupsOptions) printState(w io.Writer, g *shareGroupView) {
 	rows := [][]string{{"GROUP", "COORDINATOR (ID)", "STATE", "GROUP-EPOCH", "ASSIGNMENT-EPOCH", "#MEMBERS"}, {
-		g.Group, fmt.Sprintf("%s  (%d)", g.CoordinatorAddress, g.Coordinator), g.State,
+		g.Group, g.text("  "), g.State,
 		strconv.Itoa(int(g.GroupEpoch)), strconv.Itoa(int(g.AssignmentEpoch)), strconv.Itoa(len(g.Members)),
 	}}
-	printColumns(o.verboseColumns(w, []int{15, 25, 15, 12, 17, 0}, rows, 3, 5))
-}
-
-// verboseColumns drops the columns from and up to, but not including, another one unless they are asked for.
-func (o *shareGroupsOptions) verboseColumns(w io.Writer, widths []int, rows [][]string, from, to int) (io.Writer, []int, [][]string, string) {
-	if !o.Verbose {
-		widths = slices.Delete(widths, from, to)
-		for i := range rows {
-			rows[i] = slices.Delete(rows[i], from, to)
-		}
-	}
-	return w, widths, rows, ""
+	o.printVerbose(w, []int{15, 25, 15, 12, 17, 0}, rows, 3, 5)
 }

@@ -2,30 +2,23 @@ package commands
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/kgo-project/kgo/commands/client"
-	"github.com/kgo-project/kgo/commands/opt"
 )
 
 func (o *streamsGroupsOptions) deleteGroups(ctx context.Context, cl *client.Client) error {
-	existing, err := selectedGroups(ctx, cl, nil, true, "streams")
+	existing, err := o.existing(ctx, cl)
 	if err != nil {
 		return err
 	}
-	groups, err := selectedGroups(ctx, cl, o.Groups, o.AllGroups, "streams")
-	if err != nil {
-		return err
-	}
+	groups := o.among(existing)
 	known, failed := ofThoseKnown(groups, existing, "Group '%[1]s' could not be deleted due to: java.lang.IllegalArgumentException: Group '%[1]s' does not exist or is not a streams group.")
 	internal := make(map[string][]string)
 	if o.DeleteAllInternal {
@@ -37,16 +30,14 @@ func (o *streamsGroupsOptions) deleteGroups(ctx context.Context, cl *client.Clie
 			internal[described[i].Group] = described[i].internalTopics()
 		}
 	}
-	if !o.Yes && len(groups) > 0 {
-		what := "committed offsets"
-		if o.DeleteAllInternal {
-			what += " and internal topics"
-		}
-		if err := confirm(o.IO, fmt.Sprintf("Delete %s and the %s?", quantity(len(groups), "streams group", groups), what)); err != nil {
-			return err
-		}
+	what := "the committed offsets"
+	if o.DeleteAllInternal {
+		what += " and internal topics"
 	}
-	deleted, more, err := deleteGroupsByName(ctx, cl, "streams", known)
+	if err := o.confirmDelete("streams group", groups, what); err != nil {
+		return err
+	}
+	deleted, more, err := o.deleteByName(ctx, cl, known)
 	if err != nil {
 		return err
 	}
@@ -157,14 +148,13 @@ func (o *streamsGroupsOptions) one(ctx context.Context, cl *client.Client, group
 }
 
 func (o *streamsGroupsOptions) deleteOffsets(ctx context.Context, cl *client.Client) error {
-	group := o.Groups[0]
 	if !o.AllTopics {
 		if err := checkPartitionsOf(o.Topics); err != nil {
 			return err
 		}
-		return deleteOffsetsOf(ctx, cl, o.IO, o.Output, group, o.Topics)
+		return o.deleteCommitted(ctx, cl, o.Topics)
 	}
-	g, err := o.one(ctx, cl, group)
+	g, err := o.one(ctx, cl, o.Groups[0])
 	if err != nil {
 		return err
 	}
@@ -182,24 +172,11 @@ func (o *streamsGroupsOptions) deleteOffsets(ctx context.Context, cl *client.Cli
 		topics = append(topics, topic+":"+commaList(numbers))
 	}
 	slices.Sort(topics)
-	return deleteOffsetsOf(ctx, cl, o.IO, o.Output, group, topics)
-}
-
-// checkPartitionsOf refuses NAME:PARTITIONS where the partitions are no numbers.
-func checkPartitionsOf(topics []string) error {
-	for _, t := range topics {
-		name, list, partitioned := strings.Cut(t, ":")
-		for p := range strings.SplitSeq(list, ",") {
-			if _, err := strconv.ParseInt(strings.TrimSpace(p), 10, 32); partitioned && err != nil {
-				return opt.Usagef("Invalid partition '%s' specified in topic arg '%s:%s''", p, name, list)
-			}
-		}
-	}
-	return nil
+	return o.deleteCommitted(ctx, cl, topics)
 }
 
 func (o *streamsGroupsOptions) resetOffsets(ctx context.Context, cl *client.Client) error {
-	groups, err := selectedGroups(ctx, cl, o.Groups, o.AllGroups, "streams")
+	groups, err := o.selected(ctx, cl)
 	if err != nil {
 		return err
 	}
@@ -223,7 +200,7 @@ func (o *streamsGroupsOptions) resetOffsets(ctx context.Context, cl *client.Clie
 			return err
 		}
 		if g.State != "Empty" && g.State != "Dead" {
-			o.refuseReset(g)
+			o.refuseReset(g.Group, g.State, g.clients())
 			failed = true
 			continue
 		}
@@ -243,26 +220,13 @@ func (o *streamsGroupsOptions) resetOffsets(ctx context.Context, cl *client.Clie
 		}
 		views = append(views, reset...)
 	}
-	if err := o.Output.write(o.IO.Out, views, func(w io.Writer) error { return o.printReset(w, views) }); err != nil {
+	if err := o.printReset(views); err != nil {
 		return err
 	}
 	if failed {
 		return ErrSilent
 	}
 	return nil
-}
-
-// refuseReset says why the offsets of an application that runs stay as they are, and who runs it.
-func (o *streamsGroupsOptions) refuseReset(g *streamsGroupView) {
-	fmt.Fprintf(o.IO.Out, "\nError: Assignments can only be reset if the group '%s' is inactive, but the current state is %s.\n", g.Group, g.State)
-	members := make([]string, 0, len(g.Members))
-	for _, m := range g.Members {
-		members = append(members, m.ClientID+" on "+strings.TrimPrefix(m.Host, "/"))
-	}
-	slices.Sort(members)
-	if len(members) > 0 {
-		fmt.Fprintf(o.IO.ErrOut, "Members of the group '%s': %s. Stop them first.\n", g.Group, quantity(len(members), "client", members))
-	}
 }
 
 // planReset computes a group's new offsets; whole is false when topics were named that the group does not read.
@@ -275,11 +239,8 @@ func (o *streamsGroupsOptions) planReset(ctx context.Context, cl *client.Client,
 	if err != nil {
 		return nil, false, err
 	}
-	var keys []partitionKey
-	if o.AllTopics {
-		committed.Each(func(r kadm.OffsetResponse) { keys = append(keys, partitionKey{r.Topic, r.Partition}) })
-		sortPartitions(keys)
-	} else {
+	keys := committedPartitions(committed)
+	if !o.AllTopics {
 		if keys, err = namedPartitions(ctx, cl, o.Topics); err != nil {
 			return nil, false, err
 		}
@@ -290,25 +251,8 @@ func (o *streamsGroupsOptions) planReset(ctx context.Context, cl *client.Client,
 			}
 		}
 	}
-	if len(keys) == 0 {
-		return nil, true, nil
-	}
-	b, err := readBounds(ctx, cl, keys)
-	if err != nil {
-		return nil, false, err
-	}
-	target, err := o.target(ctx, cl, committed, b, keys)
-	if err != nil {
-		return nil, false, err
-	}
-	for _, k := range keys {
-		offset, err := target(k)
-		if err != nil {
-			return nil, false, err
-		}
-		reset = append(reset, resetView{g.Group, k.topic, k.partition, offset})
-	}
-	return reset, true, nil
+	reset, err = o.plan(ctx, cl, g.Group, committed, keys)
+	return reset, true, err
 }
 
 // deleteInternal deletes the internal topics that --execute was asked to delete. Unlike the original, it deletes no topic that
@@ -337,30 +281,5 @@ func (o *streamsGroupsOptions) deleteInternal(ctx context.Context, cl *client.Cl
 	if err := deleteTopics(ctx, cl, topics, func(string) {}); err != nil {
 		return fmt.Errorf("Deleting internal topics for group '%s' failed due to %w", g.Group, err)
 	}
-	return nil
-}
-
-func (o *streamsGroupsOptions) printReset(w io.Writer, views []resetView) error {
-	if o.Export {
-		out := csv.NewWriter(w)
-		for _, v := range views {
-			row := []string{v.Group, v.Topic, strconv.Itoa(int(v.Partition)), strconv.FormatInt(v.NewOffset, 10)}
-			if len(o.Groups) == 1 && !o.AllGroups {
-				row = row[1:]
-			}
-			if err := out.Write(row); err != nil {
-				return err
-			}
-		}
-		out.Flush()
-		fmt.Fprintln(w)
-		return out.Error()
-	}
-	const layout = "\n%-30s %-30s %-10s %-15s"
-	fmt.Fprintf(w, layout, "GROUP", "TOPIC", "PARTITION", "NEW-OFFSET")
-	for _, v := range views {
-		fmt.Fprintf(w, layout, v.Group, v.Topic, strconv.Itoa(int(v.Partition)), strconv.FormatInt(v.NewOffset, 10))
-	}
-	fmt.Fprintln(w)
 	return nil
 }

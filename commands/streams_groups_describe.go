@@ -2,14 +2,13 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/commands/client"
@@ -17,10 +16,9 @@ import (
 
 // streamsGroupView is one group of kgo streams-groups --describe.
 type streamsGroupView struct {
-	Group                 string              `json:"group"`
-	State                 string              `json:"state"`
-	Coordinator           int32               `json:"coordinator"`
-	CoordinatorAddress    string              `json:"coordinator_address"`
+	Group string `json:"group"`
+	State string `json:"state"`
+	coordinatorView
 	GroupEpoch            int32               `json:"group_epoch"`
 	TargetAssignmentEpoch int32               `json:"target_assignment_epoch"`
 	Members               []streamsMemberView `json:"members"`
@@ -63,64 +61,35 @@ type streamsOffsetView struct {
 	Lag           int64  `json:"lag"`
 }
 
-func (o *streamsGroupsOptions) describe(ctx context.Context, cl *client.Client) error {
-	names, err := selectedGroups(ctx, cl, o.Groups, o.AllGroups, "streams")
-	if err != nil {
-		return err
+func (g streamsGroupView) failure() error { return g.err }
+
+func (g streamsGroupView) clients() []string {
+	var out []string
+	for _, m := range g.Members {
+		out = append(out, clientOn(m.ClientID, m.Host))
 	}
-	groups, err := describeStreamsGroups(ctx, cl, names)
-	if err != nil {
-		return err
-	}
-	for i := range groups {
-		g := &groups[i]
-		if g.err != nil {
-			return errors.New(javaError(g.err))
-		}
-		if o.View == "offsets" {
-			if g.Offsets, err = streamsOffsets(ctx, cl, g); err != nil {
-				return err
-			}
-		}
-	}
-	return o.Output.write(o.IO.Out, groups, func(w io.Writer) error {
-		for i := range groups {
-			o.printGroup(w, &groups[i])
-		}
-		return nil
-	})
+	return out
 }
 
-func describeStreamsGroups(ctx context.Context, cl *client.Client, names []string) (groups []streamsGroupView, err error) {
-	if len(names) == 0 {
-		return []streamsGroupView{}, nil
-	}
+func (o *streamsGroupsOptions) describe(ctx context.Context, cl *client.Client) error {
+	return describeSelected(ctx, cl, &o.groupTool, describeStreamsGroups, addStreamsOffsets, o.printGroup)
+}
+
+func describeStreamsGroups(ctx context.Context, cl *client.Client, names []string) ([]streamsGroupView, error) {
 	req := kmsg.NewPtrStreamsGroupDescribeRequest()
 	req.Groups = names
-	err = untilCoordinated(ctx, func() error {
-		groups = make([]streamsGroupView, 0, len(names))
-		for _, shard := range cl.RequestSharded(ctx, req) {
-			if shard.Err != nil {
-				return shard.Err
-			}
-			for i := range shard.Resp.(*kmsg.StreamsGroupDescribeResponse).Groups {
-				v := newStreamsGroupView(&shard.Resp.(*kmsg.StreamsGroupDescribeResponse).Groups[i])
-				v.Coordinator, v.CoordinatorAddress = shard.Meta.NodeID, fmt.Sprintf("%s:%d", shard.Meta.Host, shard.Meta.Port)
-				if isCoordinatorError(v.err) {
-					return v.err
-				}
-				groups = append(groups, v)
-			}
+	return askCoordinators(ctx, cl, names, req, func(shard kgo.ResponseShard) map[string]streamsGroupView {
+		groups := make(map[string]streamsGroupView)
+		for _, g := range shard.Resp.(*kmsg.StreamsGroupDescribeResponse).Groups {
+			groups[g.Group] = newStreamsGroupView(&g, coordinatorOf(shard))
 		}
-		return nil
+		return groups
 	})
-	slices.SortFunc(groups, func(a, b streamsGroupView) int { return strings.Compare(a.Group, b.Group) })
-	return groups, err
 }
 
-func newStreamsGroupView(g *kmsg.StreamsGroupDescribeResponseGroup) streamsGroupView {
+func newStreamsGroupView(g *kmsg.StreamsGroupDescribeResponseGroup, by coordinatorView) streamsGroupView {
 	v := streamsGroupView{
-		Group: g.Group, State: g.State, GroupEpoch: g.Epoch, TargetAssignmentEpoch: g.AssignmentEpoch,
+		Group: g.Group, State: g.State, coordinatorView: by, GroupEpoch: g.Epoch, TargetAssignmentEpoch: g.AssignmentEpoch,
 		Members: []streamsMemberView{}, topology: g.Topology, err: serverError(g.ErrorCode, g.ErrorMessage),
 	}
 	for i := range g.Members {
@@ -150,6 +119,15 @@ func tasksOf(a *kmsg.StreamsAssignment) streamsTasksView {
 	return streamsTasksView{sorted(a.ActiveTasks), sorted(a.StandbyTasks), sorted(a.WarmupTasks)}
 }
 
+func addStreamsOffsets(ctx context.Context, cl *client.Client, groups []streamsGroupView) (err error) {
+	for i := range groups {
+		if groups[i].Offsets, err = streamsOffsets(ctx, cl, &groups[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // streamsOffsets lists the partitions that the group's active tasks read, and how far they are.
 func streamsOffsets(ctx context.Context, cl *client.Client, g *streamsGroupView) ([]streamsOffsetView, error) {
 	keys := g.readPartitions()
@@ -177,14 +155,6 @@ func streamsOffsets(ctx context.Context, cl *client.Client, g *streamsGroupView)
 		rows = append(rows, row)
 	}
 	return rows, nil
-}
-
-func committedOffsets(ctx context.Context, cl *client.Client, group string) (committed kadm.OffsetResponses, err error) {
-	err = untilCoordinated(ctx, func() (err error) {
-		committed, err = cl.Admin.FetchOffsets(ctx, group)
-		return err
-	})
-	return committed, err
 }
 
 // readPartitions lists the partitions of the topics that the active tasks read.
@@ -232,7 +202,7 @@ func (o *streamsGroupsOptions) printGroup(w io.Writer, g *streamsGroupView) {
 }
 
 func (o *streamsGroupsOptions) printState(w io.Writer, g *streamsGroupView) {
-	coordinator := fmt.Sprintf("%s (%d)", g.CoordinatorAddress, g.Coordinator)
+	coordinator := g.text(" ")
 	gw, cw := max(15, len(g.Group)), max(25, len(coordinator))
 	if o.Verbose {
 		fmt.Fprintf(w, "%-*s %-*s %-25s %-15s %-25s %s\n", gw, "GROUP", cw, "COORDINATOR (ID)", "STATE", "GROUP-EPOCH", "TARGET-ASSIGNMENT-EPOCH", "#MEMBERS")

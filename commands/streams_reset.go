@@ -77,29 +77,9 @@ func newStreamsResetCmd(f *Factory, runF func(*streamsResetOptions) error) *cobr
 }
 
 func (o *streamsResetOptions) parse(set *opt.Set) error {
-	scenarios := without(streamsResetScenarios, "to-current")
-	if err := excludes(set, "config-file", "command-config"); err != nil {
+	scenarios := without(resetScenarios, "to-current")
+	if err := firstError(excludes(set, "config-file", "command-config"), oneOf(set, scenarios), o.offsetReset.parse(set, scenarios)); err != nil {
 		return err
-	}
-	for _, s := range scenarios {
-		if err := excludes(set, s, scenarios...); err != nil {
-			return err
-		}
-	}
-	for _, s := range scenarios {
-		if !set.Has(s) {
-			continue
-		}
-		v, err := set.Value(s)
-		if err != nil {
-			return err
-		}
-		o.Scenario, o.Value = s, v
-	}
-	for _, name := range []string{"to-offset", "shift-by"} {
-		if _, _, err := set.Long(name); err != nil {
-			return err
-		}
 	}
 	var err error
 	if o.Application, err = set.Value("application-id"); err != nil {
@@ -289,13 +269,9 @@ func (o *streamsResetOptions) planReset(ctx context.Context, cl *client.Client, 
 	if err != nil {
 		return nil, err
 	}
-	var reset []resetView
-	for _, k := range keys {
-		offset, err := target(k)
-		if err != nil {
-			return nil, err
-		}
-		reset = append(reset, resetView{o.Application, k.topic, k.partition, offset})
+	reset, err := newOffsets(o.Application, keys, target)
+	if err != nil {
+		return nil, err
 	}
 	for _, r := range reset {
 		fmt.Fprintf(o.IO.Out, "Topic: %s Partition: %d Offset: %d\n", r.Topic, r.Partition, r.NewOffset)

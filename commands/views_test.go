@@ -53,7 +53,7 @@ func TestPartitionFiltersOfDescribe(t *testing.T) {
 func TestGroupIsPrintedAsTheOriginalDoes(t *testing.T) {
 	id := "inst-1-0f14d0ab-9605-4a62-a9e4-5ed26688389b"
 	g := &groupView{
-		Group: "static", Type: "classic", State: "Stable", AssignmentStrategy: "range", Coordinator: 1, CoordinatorAddress: "127.0.0.1:9092",
+		Group: "static", Type: "classic", State: "Stable", AssignmentStrategy: "range", coordinatorView: coordinatorView{1, "127.0.0.1:9092"},
 		Members: []groupMemberView{{MemberID: id, InstanceID: new("inst-1"), Host: "/127.0.0.1", ClientID: "console-consumer", Assignment: []topicPartitionsView{{"empty", []int32{0, 1}}}}},
 		Offsets: []groupOffsetView{
 			{Topic: "empty", Partition: 0, CurrentOffset: new(int64(2)), LogEndOffset: new(int64(5)), Lag: new(int64(3)), MemberID: &id, Host: new("/127.0.0.1"), ClientID: new("console-consumer")},
@@ -77,7 +77,7 @@ static          127.0.0.1:9092  (1)       range                Stable           
 	} {
 		streams, _, _ := TestIO("")
 		var b bytes.Buffer
-		(&consumerGroupsOptions{offsetReset: offsetReset{IO: streams}, View: view}).printGroup(&b, g)
+		(&consumerGroupsOptions{groupTool: groupTool{offsetReset: offsetReset{IO: streams}, View: view}}).printGroup(&b, g)
 		if b.String() != want {
 			t.Errorf("%s: got:\n%s\nwant:\n%s", view, b.String(), want)
 		}

@@ -14,59 +14,93 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/commands/client"
+	"github.com/kgo-project/kgo/commands/opt"
 )
 
-func (o *consumerGroupsOptions) deleteGroups(ctx context.Context, cl *client.Client) error {
-	groups, err := o.selected(ctx, cl)
-	if err != nil {
-		return err
+// among returns the groups that the command is about, of those that exist.
+func (o *groupTool) among(existing []groupListing) []string {
+	if o.AllGroups {
+		return namesOf(existing)
 	}
-	if !o.Yes && len(groups) > 0 {
-		if err := confirm(o.IO, fmt.Sprintf("Delete %s and the committed offsets?", quantity(len(groups), "group", groups))); err != nil {
-			return err
+	return sortedSet(o.Groups)
+}
+
+// confirmDelete asks before groups are deleted, and what goes with them.
+func (o *groupTool) confirmDelete(thing string, groups []string, with string) error {
+	if o.Yes || len(groups) == 0 {
+		return nil
+	}
+	return confirm(o.IO, fmt.Sprintf("Delete %s and %s?", quantity(len(groups), thing, groups), with))
+}
+
+// ofThoseKnown separates the groups that exist from the others, for which it words a refusal.
+func ofThoseKnown(groups []string, existing []groupListing, refusal string) (known, refused []string) {
+	for _, g := range groups {
+		if slices.ContainsFunc(existing, func(e groupListing) bool { return e.Group == g }) {
+			known = append(known, g)
+		} else {
+			refused = append(refused, fmt.Sprintf("* "+refusal, g))
 		}
+	}
+	return known, refused
+}
+
+// deleteByName deletes groups; failed has a line for each that could not be.
+func (o *groupTool) deleteByName(ctx context.Context, cl *client.Client, groups []string) (deleted, failed []string, err error) {
+	if len(groups) == 0 {
+		return nil, nil, nil
 	}
 	req := kmsg.NewPtrDeleteGroupsRequest()
 	req.Groups = groups
-	var deleted, failed []string
 	for _, shard := range cl.RequestSharded(ctx, req) {
 		if shard.Err != nil {
-			return shard.Err
+			return nil, nil, shard.Err
 		}
 		for _, g := range shard.Resp.(*kmsg.DeleteGroupsResponse).Groups {
-			if err := serverError(g.ErrorCode, nil); err != nil {
-				failed = append(failed, fmt.Sprintf("* Group '%s' could not be deleted due to: %s", g.Group, javaError(err)))
-			} else {
-				deleted = append(deleted, "'"+g.Group+"'")
+			err := serverError(g.ErrorCode, nil)
+			if err == nil {
+				deleted = append(deleted, g.Group)
+				continue
 			}
+			reason := javaError(err)
+			if o.kind.notEmpty != "" && errors.Is(err, kerr.NonEmptyGroup) {
+				reason = fmt.Sprintf(o.kind.notEmpty, g.Group)
+			}
+			failed = append(failed, fmt.Sprintf("* Group '%s' could not be deleted due to: %s", g.Group, reason))
 		}
 	}
 	slices.Sort(deleted)
-	slices.Sort(failed)
+	return deleted, failed, nil
+}
+
+// reportDeleted prints what became of groups that were to be deleted.
+func (o *groupTool) reportDeleted(deleted, failed []string) error {
+	names := ""
+	if len(deleted) > 0 {
+		names = "'" + strings.Join(deleted, "', '") + "'"
+	}
 	if len(failed) == 0 {
-		fmt.Fprintf(o.IO.Out, "Deletion of requested consumer groups (%s) was successful.\n", strings.Join(deleted, ", "))
+		fmt.Fprintf(o.IO.Out, "Deletion of requested %s groups (%s) was successful.\n", o.kind.name, names)
 		return nil
 	}
-	fmt.Fprintf(o.IO.Out, "\nError: Deletion of some consumer groups failed:\n%s\n", strings.Join(failed, "\n"))
+	slices.Sort(failed)
+	fmt.Fprintf(o.IO.Out, "\nError: Deletion of some %s groups failed:\n%s\n", o.kind.name, strings.Join(failed, "\n"))
 	if len(deleted) > 0 {
-		fmt.Fprintf(o.IO.Out, "\nThese consumer groups were deleted successfully: %s\n", strings.Join(deleted, ", "))
+		fmt.Fprintf(o.IO.Out, "\nThese %s groups were deleted successfully: %s\n", o.kind.name, names)
 	}
 	return ErrSilent
 }
 
-// deletedOffsetView is one partition of kgo consumer-groups --delete-offsets; an empty error means success.
+// deletedOffsetView is one partition of --delete-offsets; an empty error means success.
 type deletedOffsetView struct {
 	Topic     string `json:"topic"`
 	Partition *int32 `json:"partition"`
 	Error     string `json:"error"`
 }
 
-func (o *consumerGroupsOptions) deleteOffsets(ctx context.Context, cl *client.Client) error {
-	return deleteOffsetsOf(ctx, cl, o.IO, o.Output, o.Groups[0], o.Topics)
-}
-
-// deleteOffsetsOf deletes what a group has committed for topics, NAME or NAME:0,1,2.
-func deleteOffsetsOf(ctx context.Context, cl *client.Client, streams *IOStreams, out format, group string, topics []string) error {
+// deleteCommitted deletes what the group has committed for topics, NAME or NAME:0,1,2.
+func (o *groupTool) deleteCommitted(ctx context.Context, cl *client.Client, topics []string) error {
+	group := o.Groups[0]
 	views, set, err := offsetsToDelete(ctx, cl, topics)
 	if err != nil {
 		return err
@@ -92,7 +126,7 @@ func deleteOffsetsOf(ctx context.Context, cl *client.Client, streams *IOStreams,
 	}
 	failed := slices.ContainsFunc(views, func(v deletedOffsetView) bool { return v.Error != "" })
 	partly := slices.ContainsFunc(views, func(v deletedOffsetView) bool { return v.Error != "" && v.Partition != nil })
-	err = out.write(streams.Out, views, func(w io.Writer) error {
+	err = o.Output.write(o.IO.Out, views, func(w io.Writer) error {
 		switch {
 		case topLevel != nil:
 			var kind *kerr.Error
@@ -178,4 +212,17 @@ func parseTopicPartitions(text string) (topic string, partitions []int32, err er
 		partitions = append(partitions, int32(n))
 	}
 	return text[:i], partitions, nil
+}
+
+// checkPartitionsOf refuses NAME:PARTITIONS where the partitions are no numbers.
+func checkPartitionsOf(topics []string) error {
+	for _, t := range topics {
+		name, list, partitioned := strings.Cut(t, ":")
+		for p := range strings.SplitSeq(list, ",") {
+			if _, err := strconv.ParseInt(strings.TrimSpace(p), 10, 32); partitioned && err != nil {
+				return opt.Usagef("Invalid partition '%s' specified in topic arg '%s:%s''", p, name, list)
+			}
+		}
+	}
+	return nil
 }
