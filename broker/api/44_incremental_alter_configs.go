@@ -24,7 +24,7 @@ func (h *Handlers) incrementalAlterConfigs(r *wire.Request) {
 		return resource{res.ResourceType, res.ResourceName}
 	})
 	for _, res := range req.Resources {
-		err := h.checkChange(resource{res.ResourceType, res.ResourceName}, twice, incrementalChanges(res.Configs))
+		err := h.checkChange(resource{res.ResourceType, res.ResourceName}, twice, incrementalChanges(res.Configs), false)
 		switch {
 		case err != nil:
 			resp.Resources = append(resp.Resources, incrementalRow(res, err))
@@ -53,7 +53,7 @@ func (h *Handlers) alterConfigs(r *wire.Request) {
 		return resource{res.ResourceType, res.ResourceName}
 	})
 	for _, res := range req.Resources {
-		err := h.checkChange(resource{res.ResourceType, res.ResourceName}, twice, plainChanges(res.Configs))
+		err := h.checkChange(resource{res.ResourceType, res.ResourceName}, twice, plainChanges(res.Configs), true)
 		switch {
 		case err != nil:
 			resp.Resources = append(resp.Resources, alterRow(res, err))

@@ -1,12 +1,15 @@
 package api
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/kgo-project/kgo/broker/config"
+	"github.com/kgo-project/kgo/broker/controller"
 	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/wire"
 )
@@ -19,21 +22,18 @@ type resource struct {
 	name string
 }
 
-// change is one key of a request: null where a value is needed; set has the value that it is to have from now on.
+// change is one key of a request: null where a value is needed. The value of a set without one goes.
 type change struct {
-	key  string
-	null bool
-	set  *string
+	key   string
+	null  bool
+	op    kmsg.IncrementalAlterConfigOp
+	value *string
 }
 
 func incrementalChanges(configs []kmsg.IncrementalAlterConfigsRequestResourceConfig) []change {
 	changes := make([]change, 0, len(configs))
 	for _, c := range configs {
-		one := change{key: c.Name, null: c.Value == nil && c.Op != kmsg.IncrementalAlterConfigOpDelete}
-		if c.Op == kmsg.IncrementalAlterConfigOpSet {
-			one.set = c.Value
-		}
-		changes = append(changes, one)
+		changes = append(changes, change{key: c.Name, null: c.Value == nil && c.Op != kmsg.IncrementalAlterConfigOpDelete, op: c.Op, value: c.Value})
 	}
 	return changes
 }
@@ -41,7 +41,7 @@ func incrementalChanges(configs []kmsg.IncrementalAlterConfigsRequestResourceCon
 func plainChanges(configs []kmsg.AlterConfigsRequestResourceConfig) []change {
 	changes := make([]change, 0, len(configs))
 	for _, c := range configs {
-		changes = append(changes, change{key: c.Name, null: c.Value == nil, set: c.Value})
+		changes = append(changes, change{key: c.Name, null: c.Value == nil, op: kmsg.IncrementalAlterConfigOpSet, value: c.Value})
 	}
 	return changes
 }
@@ -57,8 +57,9 @@ func repeated[R any](rows []R, of func(R) resource) map[resource]bool {
 }
 
 // checkChange refuses what no controller needs to see: a resource or key that comes twice, a missing value, another broker's configuration
-// (only that broker can tell whether it could live with it), an unknown kind of resource.
-func (h *Handlers) checkChange(res resource, twice map[resource]bool, changes []change) error {
+// (only that broker can tell whether it could live with it), what this broker couldn't live with, an unknown kind of resource. Where whole is set,
+// the changes are all that the resource is to have.
+func (h *Handlers) checkChange(res resource, twice map[resource]bool, changes []change, whole bool) error {
 	if twice[res] {
 		return wire.Refusef(kerr.InvalidRequest, "Each resource must appear at most once.")
 	}
@@ -83,7 +84,7 @@ func (h *Handlers) checkChange(res resource, twice map[resource]bool, changes []
 				return err
 			}
 		}
-		return h.checkThreads(changes)
+		return h.checkBroker(res.name, changes, whole)
 	case metadata.ConfigBrokerLogger:
 		return h.ownNode(res.name, "Unexpected node id. Expected %d, but received %s")
 	case metadata.ConfigTopic, metadata.ConfigClientMetrics, metadata.ConfigGroup:
@@ -104,10 +105,41 @@ func (h *Handlers) ownNode(name, unexpected string) error {
 	return nil
 }
 
-// checkThreads holds the rule for the sizes of thread pools against what is in force here, which the controller doesn't know.
-func (h *Handlers) checkThreads(changes []change) error {
+// checkBroker checks that this broker could live with a change of its own config, or of all brokers': the controller doesn't know what is in its file.
+func (h *Handlers) checkBroker(name string, changes []change, whole bool) error {
+	var own map[string]string
+	if !whole {
+		own = maps.Clone(h.Metadata.Current().Config(metadata.ConfigBroker, name))
+	}
+	if own == nil {
+		own = make(map[string]string, len(changes))
+	}
+	var threads []change
 	for _, c := range changes {
-		if err := h.Layers().CheckThreads(c.key, c.set); err != nil {
+		switch {
+		case c.op == kmsg.IncrementalAlterConfigOpDelete:
+			delete(own, c.key)
+			threads = append(threads, change{key: c.key})
+		case c.op == kmsg.IncrementalAlterConfigOpSet:
+			own[c.key] = *c.value
+			threads = append(threads, c)
+		default: // on anything but a list, the controller refuses it
+			if k, ok := config.Lookup(config.ScopeBroker, c.key); ok && k.Type == config.TypeList {
+				list, set := own[c.key]
+				before := &list
+				if !set {
+					before = k.Default
+				}
+				own[c.key] = controller.ChangeList(c.op, before, c.value)
+			}
+		}
+	}
+	layers := h.Layers()
+	if err := layers.ValidateBroker(own, name == ""); err != nil {
+		return err
+	}
+	for _, c := range threads {
+		if err := layers.CheckThreads(c.key, c.value); err != nil {
 			return err
 		}
 	}

@@ -97,9 +97,34 @@ func validateScope(scope Scope, own map[string]string, unknown string) error {
 	return nil
 }
 
-// ValidateBroker checks the dynamic config of one broker, or of all if clusterWide. Unknown keys pass, as in Kafka: a plug-in may know them.
-// Its errors are INVALID_REQUEST.
+// ValidateBroker checks what the dynamic config of this broker, or of all if clusterWide, is to be: key by key, and whether the whole still makes
+// sense here. Its errors are INVALID_REQUEST.
 func (l *Layers) ValidateBroker(own map[string]string, clusterWide bool) error {
+	if err := ValidateBrokerKeys(own, clusterWide); err != nil {
+		return err
+	}
+	next := l.WithDynamic(l.ClusterWide, own)
+	if clusterWide {
+		next = l.WithDynamic(own, l.ThisBroker)
+	}
+	if err := l.checkListeners(next); err != nil {
+		return invalidRequest(err.Error())
+	}
+	if err := checkConnectionLimits(l.effective(), next.effective()); err != nil {
+		return invalidRequest(err.Error())
+	}
+	if err := checkTogether(next.effective(), own); err != nil {
+		return invalidRequest(err.Error())
+	}
+	// DEVIATION(kafka): the whole must still make sense: a broker that wouldn't start again is refused.
+	if _, err := next.Resolve(); err != nil {
+		return invalidRequest(withoutOrigin(err))
+	}
+	return nil
+}
+
+// ValidateBrokerKeys checks the dynamic config of a broker, or of all, key by key. Unknown keys pass, as in Kafka: a plug-in may know them.
+func ValidateBrokerKeys(own map[string]string, clusterWide bool) error {
 	var fixed, perBroker, perListener []string
 	for _, name := range sortedKeys(own) {
 		k, ok := lookupBroker(name)
@@ -130,20 +155,6 @@ func (l *Layers) ValidateBroker(own map[string]string, clusterWide bool) error {
 	if clusterWide && len(perBroker) > 0 {
 		return invalidRequest("Cannot update these configs at default cluster level, broker id must be specified: [" + strings.Join(perBroker, ", ") + "]")
 	}
-	// DEVIATION(kafka): the whole must still make sense: a listener that the protocol map doesn't know is a broker that doesn't start again.
-	next := l.WithDynamic(l.ClusterWide, own)
-	if clusterWide {
-		next = l.WithDynamic(own, l.ThisBroker)
-	}
-	if err := l.checkListeners(own); err != nil {
-		return invalidRequest(err.Error())
-	}
-	if err := checkTogether(next.effective(), own); err != nil {
-		return invalidRequest(err.Error())
-	}
-	if _, err := next.Resolve(); err != nil {
-		return invalidRequest(withoutOrigin(err))
-	}
 	return nil
 }
 
@@ -161,21 +172,6 @@ func withoutOrigin(err error) string {
 		}
 	}
 	return strings.Join(texts, "; ")
-}
-
-// checkListeners refuses listeners other than those of the file.
-//
-// DEVIATION(kafka): Apache Kafka opens and closes listeners while it runs.
-func (l *Layers) checkListeners(own map[string]string) error {
-	next, changed := own["listeners"]
-	if !changed {
-		return nil
-	}
-	now, _ := (&Layers{Static: l.Static}).effective().text("listeners")
-	if slices.Equal(splitList(next), splitList(now)) {
-		return nil
-	}
-	return errors.New("listeners can't be changed while the broker runs: change them in its configuration file and start it again")
 }
 
 // checkTogether checks keys that must fit each other, as far as a change can touch them. The texts are Apache Kafka's.

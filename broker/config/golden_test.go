@@ -98,8 +98,7 @@ func TestDynamicRulesAsApacheKafka(t *testing.T) {
 	}{
 		{map[string]string{"node.id": "1", "log.retention.hours": "1"}, false, "Cannot update these configs dynamically: [log.retention.hours, node.id]"},
 		{map[string]string{"foo.bar": "x"}, true, ""},
-		// DEVIATION(kafka): Apache Kafka opens and closes listeners while it runs.
-		{map[string]string{"listeners": "PLAINTEXT://:1"}, false, "listeners can't be changed while the broker runs: change them in its configuration file and start it again"},
+		{map[string]string{"listeners": "PLAINTEXT://:1"}, false, ""},
 		{map[string]string{"listeners": "PLAINTEXT://:1"}, true, "Cannot update these configs at default cluster level, broker id must be specified: [listeners]"},
 		{map[string]string{"ssl.keystore.location": "/a"}, false, "These security configs can be dynamically updated only per-listener using the listener prefix: [ssl.keystore.location]"},
 		{map[string]string{"listener.name.external.ssl.keystore.location": "x"}, false, ""},

@@ -42,7 +42,7 @@ func (l *Layers) effective() values {
 	}
 	for _, dynamic := range []map[string]string{l.ClusterWide, l.ThisBroker} {
 		for name, value := range dynamic {
-			if k, ok := Lookup(ScopeBroker, name); ok && k.Mode != ReadOnly && k.Check(value) == nil {
+			if k, ok := lookupBroker(name); ok && k.Mode != ReadOnly && k.Check(value) == nil {
 				v.set(name, value)
 			}
 		}
@@ -51,7 +51,7 @@ func (l *Layers) effective() values {
 }
 
 func (v values) set(name, value string) {
-	if k, ok := Lookup(ScopeBroker, name); !ok || k.Type != TypePassword {
+	if k, ok := lookupBroker(name); !ok || k.Type != TypePassword {
 		value = strings.TrimSpace(value)
 	}
 	v[name] = value

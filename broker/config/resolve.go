@@ -188,6 +188,9 @@ func (r *resolver) network() {
 	if n.PerIPOverrides, err = parsePerIP(r.String("max.connections.per.ip.overrides")); err != nil {
 		r.fail("max.connections.per.ip.overrides", "%v", err)
 	}
+	if noneForAnyone(r.values) != nil {
+		r.fail("max.connections.per.ip", "0 lets nobody connect: set max.connections.per.ip.overrides as well")
+	}
 }
 
 // listenerItems is a list of listeners; where it isn't set, the keys of Kafka before 0.10 may say where to listen.

@@ -84,25 +84,29 @@ func (c *call) newValue(res metadata.ConfigResource, key string, old *string, ch
 			old = &value
 		}
 	}
+	joined := ChangeList(change.op, old, change.value)
+	return &joined, nil
+}
+
+// ChangeList appends the entries of operand to a list, or takes them out of it. An entry is in the list once.
+func ChangeList(op kmsg.IncrementalAlterConfigOp, list, operand *string) string {
 	var parts []string
-	if old != nil {
-		parts = slices.DeleteFunc(strings.Split(*old, ","), func(p string) bool { return p == "" })
+	if list != nil {
+		parts = slices.DeleteFunc(strings.Split(*list, ","), func(p string) bool { return p == "" })
 	}
-	operand := ""
-	if change.value != nil {
-		operand = *change.value
+	if operand == nil {
+		operand = new("")
 	}
-	for value := range strings.SplitSeq(operand, ",") {
+	for value := range strings.SplitSeq(*operand, ",") {
 		i := slices.Index(parts, value)
 		switch {
-		case change.op == kmsg.IncrementalAlterConfigOpAppend && i < 0:
+		case op == kmsg.IncrementalAlterConfigOpAppend && i < 0:
 			parts = append(parts, value)
-		case change.op == kmsg.IncrementalAlterConfigOpSubtract && i >= 0:
+		case op == kmsg.IncrementalAlterConfigOpSubtract && i >= 0:
 			parts = slices.Delete(parts, i, i+1)
 		}
 	}
-	joined := strings.Join(parts, ",")
-	return &joined, nil
+	return strings.Join(parts, ",")
 }
 
 func equalValues(a, b *string) bool {

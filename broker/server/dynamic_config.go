@@ -73,9 +73,10 @@ func (d *dynamicConfig) OnMetadata(delta *metadata.Delta, image *metadata.Image)
 
 // configChanged has what was built from the configuration at the start heed what it is now. Logs resolve theirs anew by themselves.
 func (s *Server) configChanged(cfg *config.Broker) {
-	n := cfg.Network
-	s.wire.SetLimits(n.MaxConnections, n.MaxConnectionsPerIP, n.PerIPOverrides)
-	s.wire.SetCreationRate(n.MaxConnectionCreates)
+	s.limitConnections(cfg)
+	if s.life != nil {
+		s.relisten(cfg)
+	}
 	if s.copying != nil {
 		s.copying.setRates(cfg)
 	}

@@ -35,7 +35,7 @@ func (s *Server) shareControllerListeners() []*votersListener {
 		return nil
 	}
 	var all []*votersListener
-	for _, sock := range s.sockets {
+	for _, sock := range s.sockets.all() {
 		if slices.Contains(s.opts.Config.Network.ControllerListeners, sock.config.Name) {
 			l := newVotersListener(sock.Listener)
 			sock.Listener = l.kafka

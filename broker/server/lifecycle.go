@@ -41,6 +41,7 @@ type lifecycle struct {
 	lease     lease
 	epoch     atomic.Int64  // -1 while not registered
 	following atomic.Bool   // the broker acts on the metadata
+	amended   atomic.Bool   // the registration has changed, and the controller is to hear of it
 	known     chan struct{} // closed when it is registered for the first time
 	know      sync.Once
 	unfenced  chan struct{}
@@ -95,27 +96,19 @@ var errFatalRegistration = errors.New("registration refused")
 func (l *lifecycle) register(ctx context.Context, first bool) error {
 	began, backoff := time.Now(), 10*time.Millisecond
 	for {
-		req := l.registration()
-		req.BrokerID, req.ClusterID, req.IncarnationID = int32(l.nodeID), l.clusterID, l.incarnationID
-		req.PreviousBrokerEpoch = l.previousEpoch
-		resp, err := l.controller.Request(ctx, req)
-		if err == nil {
-			r := resp.(*kmsg.BrokerRegistrationResponse)
-			err = kerr.ErrorForCode(r.ErrorCode)
-			if err == nil {
-				l.previousEpoch = r.BrokerEpoch
-				l.epoch.Store(r.BrokerEpoch)
-				l.registered(r.BrokerEpoch)
-				l.know.Do(func() { close(l.known) })
-				l.log.Info("broker registered", "broker", l.nodeID, "broker_epoch", r.BrokerEpoch)
-				return nil
-			}
-			switch {
-			case errors.Is(err, kerr.InconsistentClusterID), errors.Is(err, kerr.UnsupportedVersion), errors.Is(err, kerr.InvalidRegistration):
-				return fmt.Errorf("broker %d: %w: %w", l.nodeID, errFatalRegistration, err)
-			case errors.Is(err, kerr.DuplicateBrokerRegistration) && time.Since(began) > l.patience:
-				return fmt.Errorf("broker id %d is taken: another live broker has registered it; give each its own node.id (broker.id): %w", l.nodeID, errFatalRegistration)
-			}
+		epoch, err := l.announce(ctx)
+		switch {
+		case err == nil:
+			l.previousEpoch = epoch
+			l.epoch.Store(epoch)
+			l.registered(epoch)
+			l.know.Do(func() { close(l.known) })
+			l.log.Info("broker registered", "broker", l.nodeID, "broker_epoch", epoch)
+			return nil
+		case errors.Is(err, kerr.InconsistentClusterID), errors.Is(err, kerr.UnsupportedVersion), errors.Is(err, kerr.InvalidRegistration):
+			return fmt.Errorf("broker %d: %w: %w", l.nodeID, errFatalRegistration, err)
+		case errors.Is(err, kerr.DuplicateBrokerRegistration) && time.Since(began) > l.patience:
+			return fmt.Errorf("broker id %d is taken: another live broker has registered it; give each its own node.id (broker.id): %w", l.nodeID, errFatalRegistration)
 		}
 		if first && time.Since(began) > l.patience {
 			return fmt.Errorf("no registration within initial.broker.registration.timeout.ms (%v): %w: %w", l.patience, errFatalRegistration, err)
@@ -128,6 +121,38 @@ func (l *lifecycle) register(ctx context.Context, first bool) error {
 		}
 		backoff = min(2*backoff, time.Second)
 	}
+}
+
+// announce sends the registration, and returns the epoch that the controller gives the broker. The same process keeps its epoch.
+func (l *lifecycle) announce(ctx context.Context) (epoch int64, err error) {
+	l.amended.Store(false) // what changes from here on is told anew
+	req := l.registration()
+	req.BrokerID, req.ClusterID, req.IncarnationID = int32(l.nodeID), l.clusterID, l.incarnationID
+	req.PreviousBrokerEpoch = l.previousEpoch
+	resp, err := l.controller.Request(ctx, req)
+	if err != nil {
+		return 0, err
+	}
+	r := resp.(*kmsg.BrokerRegistrationResponse)
+	return r.BrokerEpoch, kerr.ErrorForCode(r.ErrorCode)
+}
+
+// amend has the controller hear of a registration that has changed: at once, and until it has.
+func (l *lifecycle) amend() {
+	l.amended.Store(true)
+	l.nudge()
+}
+
+// tellAmended announces what has changed in the registration.
+func (l *lifecycle) tellAmended(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, heartbeatPatience)
+	defer cancel()
+	if _, err := l.announce(ctx); err != nil {
+		l.log.Warn("the controller could not be told of the broker's endpoints; it is asked again", "error", err)
+		l.amended.Store(true)
+		return
+	}
+	l.log.Info("the controller was told of the broker's endpoints")
 }
 
 // beat sends heartbeats until the controller lets the broker go (nil) or doesn't know it any more.
@@ -143,6 +168,9 @@ func (l *lifecycle) beat(ctx context.Context) error {
 		case <-l.wake:
 		}
 		stopping := l.stopping()
+		if !stopping && l.amended.Load() {
+			l.tellAmended(ctx)
+		}
 		req := kmsg.NewPtrBrokerHeartbeatRequest()
 		req.BrokerID, req.BrokerEpoch = int32(l.nodeID), registered
 		req.CurrentMetadataOffset = l.store.Current().Provenance.LastOffset

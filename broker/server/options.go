@@ -2,7 +2,6 @@ package server
 
 import (
 	"log/slog"
-	"net"
 
 	"github.com/kgo-project/kgo/broker/config"
 	"github.com/kgo-project/kgo/broker/ident"
@@ -39,20 +38,6 @@ func (o *Options) fill() {
 	if o.Loggers == nil {
 		o.Loggers = NewLoggers(slog.DiscardHandler, slog.LevelInfo)
 	}
-}
-
-// socket is a listener that is bound and perhaps not served yet.
-type socket struct {
-	net.Listener
-	config config.Listener
-}
-
-// port is the bound port: what the file says, or what the system chose for 0.
-func (s *socket) port() int32 {
-	if a, ok := s.Addr().(*net.TCPAddr); ok {
-		return int32(a.Port)
-	}
-	return s.config.Port
 }
 
 // brokerIDOf is the node's id as a type of its own.

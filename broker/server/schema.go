@@ -25,7 +25,7 @@ func (s configSchema) Validate(res metadata.ConfigResource, values map[string]st
 				return wire.Refusef(kerr.InvalidRequest, "Unable to parse broker name as a base 10 number.")
 			}
 		}
-		return s.layers.ValidateBroker(values, res.Name == "")
+		return config.ValidateBrokerKeys(values, res.Name == "") // whether the whole makes sense to a broker is for that one to say
 	case metadata.ConfigGroup:
 		return s.layers.ValidateGroup(values)
 	case metadata.ConfigClientMetrics:

@@ -2,10 +2,8 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,11 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/api"
-	"github.com/kgo-project/kgo/broker/config"
 	"github.com/kgo-project/kgo/broker/coordinator/group"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
-	"github.com/kgo-project/kgo/broker/netx"
 	"github.com/kgo-project/kgo/broker/quota"
 	"github.com/kgo-project/kgo/broker/replica"
 	"github.com/kgo-project/kgo/broker/storage"
@@ -36,7 +32,7 @@ type Server struct {
 	log    *slog.Logger
 	state  dynamicConfig // the configuration in force
 
-	sockets  []*socket
+	sockets  sockets
 	storage  *storage.Manager
 	store    *metadata.Store
 	quorum   metadataSource
@@ -44,6 +40,7 @@ type Server struct {
 	groups   *group.Service
 	copying  *replicationQuotas
 	quotas   *quota.Manager
+	incoming *quota.Connections
 	cleaner  *clean.Cleaner
 	life     *lifecycle
 	beating  atomic.Pointer[lifecycle] // life, once it has begun
@@ -120,22 +117,6 @@ func (s *Server) start(ctx context.Context) error {
 // onStop remembers how to stop what was just started.
 func (s *Server) onStop(fn func(context.Context)) { s.closers = append(s.closers, fn) }
 
-// bind binds all listeners, so that a port in use is an error before anything else happens.
-func (s *Server) bind(ctx context.Context) error {
-	for _, l := range s.opts.Config.Network.Listeners {
-		ln, err := s.opts.Network.Listen(ctx, l.Address())
-		if err == nil {
-			err = netx.SetBacklog(ln, s.opts.Config.Network.Backlog)
-		}
-		if err != nil {
-			return fmt.Errorf("listener %s: %w", l, netx.Explain(err))
-		}
-		s.sockets = append(s.sockets, &socket{Listener: ln, config: l})
-		s.onStop(func(context.Context) { _ = ln.Close() }) // closed twice when it was served: harmless
-	}
-	return nil
-}
-
 // startBroker starts everything that a broker has besides the metadata.
 func (s *Server) startBroker() {
 	cfg := s.state.config()
@@ -152,7 +133,7 @@ func (s *Server) startBroker() {
 	s.groups = group.NewService(groups, group.Dependencies{
 		Writer: s.replicas, Loader: &logLoader{replicas: s.replicas, readBytes: cfg.Groups.LoadBufferBytes}, Topics: imageTopics{s.store},
 	})
-	s.quotas = quota.NewManager()
+	s.quotas, s.incoming = quota.NewManager(), quota.NewConnections()
 	s.handlers = api.NewHandlers(api.Deps{
 		NodeID: s.nodeID, Config: s.state.config, Layers: s.state.layers, Metadata: s.store, Controller: s.quorum, Groups: s.groups,
 		Data:        &api.Data{Replica: s.replicas, Metadata: s.store, FetchMaxBytes: cfg.Replica.ConsumerFetchMaxBytes, Quotas: s.quotas, Traffic: s.topicMetrics(), Logger: s.opts.Loggers.Logger("kafka.request")},
@@ -173,7 +154,7 @@ func (s *Server) startBroker() {
 func (s *Server) followMetadata() {
 	cfg := s.state.config()
 	// The order matters: the configuration before who reads it, the replicas before who waits for them.
-	for _, p := range []metadata.Publisher{&s.state, clientQuotas{s.quotas}, s.copying, s.replicas, (*leaderships)(s), s.handlers, s.life} {
+	for _, p := range []metadata.Publisher{&s.state, clientQuotas{s.quotas, s.incoming, s.addressesOf}, s.copying, s.replicas, (*leaderships)(s), s.handlers, s.life} {
 		s.store.Subscribe(p)
 	}
 	s.storage.Start()
@@ -237,7 +218,7 @@ func (s *Server) registration() *kmsg.BrokerRegistrationRequest {
 	cfg := s.opts.Config
 	req := kmsg.NewPtrBrokerRegistrationRequest()
 	req.Rack = cfg.Rack
-	for _, l := range cfg.Network.Advertised {
+	for _, l := range s.advertised() {
 		row := kmsg.NewBrokerRegistrationRequestListener()
 		row.Name, row.Host, row.Port, row.SecurityProtocol = l.Name, advertisedHost(l.Host), uint16(s.advertisedPort(l)), securityProtocols[l.Protocol]
 		req.Listeners = append(req.Listeners, row)
@@ -257,27 +238,6 @@ func (s *Server) registration() *kmsg.BrokerRegistrationRequest {
 }
 
 var securityProtocols = map[string]int16{"PLAINTEXT": 0, "SSL": 1, "SASL_PLAINTEXT": 2, "SASL_SSL": 3}
-
-// advertisedHost is what clients are told where the file names no host: this machine's name, localhost if it has none that resolves.
-func advertisedHost(host string) string {
-	if host != "" && host != "0.0.0.0" && host != "::" {
-		return host
-	}
-	return canonicalHost()
-}
-
-// advertisedPort is the port that a listener is reached at: the bound one where the file leaves the choice to the system.
-func (s *Server) advertisedPort(l config.Listener) int32 {
-	if l.Port != 0 {
-		return l.Port
-	}
-	for _, sock := range s.sockets {
-		if sock.config.Name == l.Name {
-			return sock.port()
-		}
-	}
-	return 0
-}
 
 func (s *Server) offlineDirectories() []ident.UUID {
 	var ids []ident.UUID
@@ -318,16 +278,6 @@ func (s *Server) Err() error {
 	return nil
 }
 
-// Addr is the bound address of a listener, nil if there is none of that name.
-func (s *Server) Addr(listener string) net.Addr {
-	for _, sock := range s.sockets {
-		if sock.config.Name == listener {
-			return sock.Addr()
-		}
-	}
-	return nil
-}
-
 // NodeID is the node's id, given or found.
 func (s *Server) NodeID() ident.BrokerID { return s.nodeID }
 
@@ -358,46 +308,22 @@ func (s *Server) stop(ctx context.Context) {
 	s.wg.Wait()
 }
 
-// awaitTurn holds a listener for clients back until the broker has been let in: before, it knows no topics, and would tell clients so. They may
-// connect and wait. Controllers' listeners serve at once; the quorum can't do without. It reports false when the node stops first.
-func (s *Server) awaitTurn(sock *socket) bool {
-	if s.life == nil || slices.Contains(s.opts.Config.Network.ControllerListeners, sock.config.Name) {
-		return true
-	}
-	select {
-	case <-s.life.unfenced:
-		return true
-	case <-s.stopping:
-		return false
-	}
-}
-
 // serve begins to answer on all listeners.
 func (s *Server) serve() {
 	cfg := s.opts.Config.Network
 	s.wire = wire.NewServer(wire.Config{
 		MaxRequestBytes: cfg.MaxRequestBytes, RequestMemory: cfg.QueuedRequestBytes, MaxInHandlers: cfg.QueuedRequests,
-		MaxConnections: cfg.MaxConnections, MaxConnectionsPerIP: cfg.MaxConnectionsPerIP, PerIPOverrides: cfg.PerIPOverrides,
 		IdleTimeout: cfg.ConnectionsMaxIdle, SendBuffer: cfg.SendBuffer, ReceiveBuffer: cfg.ReceiveBuffer,
 		Logger: s.opts.Loggers.Logger("kafka.network"), Metrics: s.requestMetrics(),
 	}, wire.NewTable(nil))
-	s.state.onChange(s.configChanged)
-	for _, sock := range s.sockets {
-		l := s.listenerOf(sock)
-		s.wg.Go(func() {
-			if !s.awaitTurn(sock) {
-				return
-			}
-			if err := s.wire.Serve(sock.Listener, l); err != nil && !errors.Is(err, net.ErrClosed) {
-				s.fail(fmt.Errorf("listener %s: %w", sock.config, err))
-			}
-		})
-	}
 	s.onStop(func(ctx context.Context) {
 		if err := s.wire.Shutdown(ctx); err != nil {
 			s.log.Warn("connections were cut while requests were in progress", "error", err)
 		}
 	})
+	s.limitConnections(s.state.config())
+	s.serveSockets()
+	s.state.onChange(s.configChanged)
 	if q, ok := s.quorum.(*embeddedQuorum); ok {
 		s.onStop(func(context.Context) { q.brokers.Close() }) // before the connections are closed from here
 	}

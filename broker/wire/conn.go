@@ -25,7 +25,7 @@ type Conn struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	nc       net.Conn
-	listener *Listener
+	listener *service
 	table    *Table
 	id       string // for logs: the client's address
 
@@ -61,7 +61,7 @@ type Conn struct {
 	clientID        *string // of the last request, to share the string
 }
 
-func newConn(srv *Server, nc net.Conn, l *Listener) *Conn {
+func newConn(srv *Server, nc net.Conn, l *service) *Conn {
 	c := &Conn{srv: srv, nc: nc, listener: l, table: l.Table, id: nc.RemoteAddr().String(), principal: ident.Anonymous}
 	if c.table == nil {
 		c.table = srv.table
@@ -96,7 +96,7 @@ func (c *Conn) ClientHost() string {
 }
 
 // Listener is what the connection came in through.
-func (c *Conn) Listener() *Listener { return c.listener }
+func (c *Conn) Listener() *Listener { return &c.listener.Listener }
 
 // Principal is who the client is; ident.Anonymous until authentication says otherwise.
 func (c *Conn) Principal() ident.Principal {
@@ -243,6 +243,12 @@ func (c *Conn) waitMuted(until time.Time) bool {
 		return true
 	}
 }
+
+// ending reports that the connection is to end when its requests are answered: its server is shutting down, or its listener is gone.
+func (c *Conn) ending() bool { return c.srv.closing.Load() || c.listener.closing.Load() }
+
+// wakeReader wakes a reader that waits for its client; it then sees that the connection is ending.
+func (c *Conn) wakeReader() { _ = c.nc.SetReadDeadline(time.Unix(1, 0)) }
 
 // breakOff makes the connection useless at once: the reader and the writer fail at their next step, responses still to come are dropped.
 func (c *Conn) breakOff(why error) {

@@ -262,32 +262,6 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	eventually(t, "all are gone", func() bool { return s.Connections() == 0 })
 }
 
-func TestConnectionLimits(t *testing.T) {
-	s, addr := testServer(t, Config{MaxConnections: 3, MaxConnectionsPerIP: 5, PerIPOverrides: map[string]int{"127.0.0.1": 4}}, Listener{})
-	var conns []net.Conn
-	for range 3 {
-		conns = append(conns, dial(t, addr))
-	}
-	eventually(t, "three connections", func() bool { return s.Connections() == 3 })
-	fourth := dial(t, addr)
-	fourth.Write(encode(kmsg.NewPtrApiVersionsRequest(), 3, 1))
-	if n := s.Connections(); n != 3 {
-		t.Errorf("%d connections", n)
-	}
-	conns[0].Close()
-	readFrame(t, fourth) // it waited for a place
-	fifth := dial(t, addr)
-	fifth.Write(encode(kmsg.NewPtrApiVersionsRequest(), 3, 1))
-	s.SetLimits(4, 10, nil)
-	readFrame(t, fifth)
-
-	s2, addr2 := testServer(t, Config{MaxConnectionsPerIP: 5, PerIPOverrides: map[string]int{"127.0.0.1": 2}}, Listener{})
-	dial(t, addr2)
-	dial(t, addr2)
-	eventually(t, "two connections", func() bool { return s2.Connections() == 2 })
-	closed(t, "the third from an address that may have two", dial(t, addr2))
-}
-
 func TestShutdownFinishesWhatIsInProgress(t *testing.T) {
 	parked := make(chan *Request, 1)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -397,7 +371,7 @@ func TestThrottleHoldsTheConnection(t *testing.T) {
 			r.Respond(kmsg.NewPtrMetadataResponse())
 		}}}))
 		client, server := net.Pipe()
-		s.admit(server, &Listener{Name: "PLAINTEXT", Protocol: "PLAINTEXT"})
+		s.admit(server, &service{Listener: Listener{Name: "PLAINTEXT", Protocol: "PLAINTEXT"}})
 		start := time.Now()
 		go client.Write(append(encode(kmsg.NewPtrMetadataRequest(), 9, 1), encode(kmsg.NewPtrMetadataRequest(), 9, 2)...))
 		readFrame(t, client)
@@ -455,7 +429,7 @@ func FuzzConnection(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s := NewServer(Config{MaxRequestBytes: 1 << 16}, table)
 		client, server := net.Pipe()
-		s.admit(server, &Listener{Name: "PLAINTEXT", Protocol: "PLAINTEXT"})
+		s.admit(server, &service{Listener: Listener{Name: "PLAINTEXT", Protocol: "PLAINTEXT"}})
 		go func() {
 			client.Write(b)
 			client.Close()

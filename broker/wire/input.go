@@ -46,7 +46,7 @@ func (c *Conn) nextFrame() ([]byte, error) {
 			}
 		}
 		c.flush()
-		if c.srv.closing.Load() {
+		if c.ending() {
 			return nil, errShutdown
 		}
 		if err := c.makeSpace(need); err != nil {

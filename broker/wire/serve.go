@@ -30,7 +30,7 @@ func (c *Conn) serve() {
 		err = c.readAll()
 	}
 	switch {
-	case c.srv.closing.Load() && (errors.Is(err, errShutdown) || errors.Is(err, os.ErrDeadlineExceeded)):
+	case c.ending() && (errors.Is(err, errShutdown) || errors.Is(err, os.ErrDeadlineExceeded)):
 		err = errShutdown
 		c.drain(true)
 		c.resetIfNew()

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net"
 	"net/netip"
 	"strings"
@@ -20,17 +18,15 @@ import (
 
 // Config holds the limits of a Server. The zero value of a limit means none, except where noted.
 type Config struct {
-	MaxRequestBytes     int            // socket.request.max.bytes; 0: 100 MiB
-	RequestMemory       int64          // queued.max.request.bytes: all frames in memory together; 0 or less: DefaultRequestMemory()
-	MaxInHandlers       int            // queued.max.requests: handlers running at the same time; 0: 500
-	MaxConnections      int            // max.connections
-	MaxConnectionsPerIP int            // max.connections.per.ip
-	PerIPOverrides      map[string]int // max.connections.per.ip.overrides, by address
-	IdleTimeout         time.Duration  // connections.max.idle.ms
-	SendBuffer          int            // socket buffers; 0 or less: the system's own
-	ReceiveBuffer       int
-	Logger              *slog.Logger // nil: discarded
-	Metrics             Metrics      // nil: not measured
+	MaxRequestBytes int           // socket.request.max.bytes; 0: 100 MiB
+	RequestMemory   int64         // queued.max.request.bytes: all frames in memory together; 0 or less: DefaultRequestMemory()
+	MaxInHandlers   int           // queued.max.requests: handlers running at the same time; 0: 500
+	Limits          Limits        // of connections; SetLimits changes them
+	IdleTimeout     time.Duration // connections.max.idle.ms
+	SendBuffer      int           // socket buffers; 0 or less: the system's own
+	ReceiveBuffer   int
+	Logger          *slog.Logger // nil: discarded
+	Metrics         Metrics      // nil: not measured
 }
 
 // Listener describes one of the server's listeners.
@@ -71,12 +67,13 @@ type Server struct {
 	wg       sync.WaitGroup
 
 	mu        sync.Mutex
-	listeners map[net.Listener]struct{}
+	limits    Limits
+	listeners map[net.Listener]*service
 	conns     map[*Conn]netip.Addr
 	perIP     map[netip.Addr]int
 	slotFree  sync.Cond // an acceptor waits for a connection to end
+	held      int       // connections that came too fast and wait to be closed
 	sweeping  bool
-	creation  creationRate
 }
 
 // NewServer makes a server; Serve starts it.
@@ -97,163 +94,14 @@ func NewServer(cfg Config, table *Table) *Server {
 		cfg: cfg, table: table, log: cfg.Logger,
 		handlers:  make(chan struct{}, cfg.MaxInHandlers),
 		stop:      make(chan struct{}),
-		listeners: make(map[net.Listener]struct{}),
+		limits:    cfg.Limits,
+		listeners: make(map[net.Listener]*service),
 		conns:     make(map[*Conn]netip.Addr),
 		perIP:     make(map[netip.Addr]int),
 	}
 	s.budget.limit = cfg.RequestMemory
 	s.slotFree.L = &s.mu
 	return s
-}
-
-// Serve accepts connections until the listener fails or the server is shut down; then it returns nil. It closes ln.
-func (s *Server) Serve(ln net.Listener, l Listener) error {
-	defer ln.Close()
-	if l.secure() && l.TLS == nil {
-		return fmt.Errorf("listener %s: the security protocol %s needs a TLS configuration", l.Name, l.Protocol)
-	}
-	if !s.addListener(ln) {
-		return nil
-	}
-	for pause := time.Duration(0); ; {
-		nc, err := ln.Accept()
-		if s.closing.Load() {
-			if err == nil {
-				nc.Close()
-			}
-			return nil
-		}
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return fmt.Errorf("listener %s: %w", l.Name, err)
-			}
-			// Out of file descriptors, or the client has gone already: go on, but not in a spin.
-			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			s.log.Warn("accepting a connection failed", "listener", l.Name, "error", err, "retry_in", pause)
-			if !s.sleep(pause) {
-				return nil
-			}
-			continue
-		}
-		pause = 0
-		s.mu.Lock()
-		held := s.creation.wait(time.Now())
-		s.mu.Unlock()
-		if held > 0 && !s.sleep(held) { // the others wait in the system's backlog
-			nc.Close()
-			return nil
-		}
-		s.admit(nc, &l)
-	}
-}
-
-func (s *Server) addListener(ln net.Listener) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing.Load() {
-		return false
-	}
-	s.listeners[ln] = struct{}{}
-	if !s.sweeping {
-		s.sweeping = true
-		s.wg.Go(s.sweep)
-	}
-	return true
-}
-
-// sleep waits, and reports false if the server is shut down meanwhile.
-func (s *Server) sleep(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-s.stop:
-		return false
-	}
-}
-
-// admit starts a connection, or refuses it. At max.connections it waits for another to end, and the system's backlog holds the clients; a
-// client with too many connections from its address is closed.
-func (s *Server) admit(nc net.Conn, l *Listener) {
-	ip := addrOf(nc)
-	s.mu.Lock()
-	for s.cfg.MaxConnections > 0 && len(s.conns) >= s.cfg.MaxConnections && !s.closing.Load() {
-		s.slotFree.Wait()
-	}
-	if s.closing.Load() {
-		s.mu.Unlock()
-		nc.Close()
-		return
-	}
-	if limit := s.perIPLimit(ip); s.perIP[ip] >= limit {
-		s.mu.Unlock()
-		s.log.Info("connection refused: too many from this address", "listener", l.Name, "client", nc.RemoteAddr().String(), "limit", limit)
-		nc.Close()
-		return
-	}
-	s.setBuffers(nc)
-	if l.TLS != nil {
-		nc = tls.Server(nc, l.TLS)
-	}
-	c := newConn(s, nc, l)
-	s.conns[c] = ip
-	s.perIP[ip]++
-	s.mu.Unlock()
-	if m := s.cfg.Metrics; m != nil {
-		m.ConnectionOpened(l.Name)
-	}
-	s.wg.Go(func() {
-		c.serve()
-		s.remove(c)
-	})
-}
-
-func (s *Server) remove(c *Conn) {
-	s.mu.Lock()
-	ip := s.conns[c]
-	delete(s.conns, c)
-	if s.perIP[ip]--; s.perIP[ip] == 0 {
-		delete(s.perIP, ip)
-	}
-	s.slotFree.Signal()
-	s.mu.Unlock()
-	if m := s.cfg.Metrics; m != nil {
-		m.ConnectionClosed(c.listener.Name)
-	}
-}
-
-// perIPLimit is how many connections an address may have.
-func (s *Server) perIPLimit(ip netip.Addr) int {
-	if len(s.cfg.PerIPOverrides) > 0 {
-		if n, ok := s.cfg.PerIPOverrides[ip.String()]; ok {
-			return n
-		}
-	}
-	if s.cfg.MaxConnectionsPerIP <= 0 {
-		return math.MaxInt
-	}
-	return s.cfg.MaxConnectionsPerIP
-}
-
-func (s *Server) setBuffers(nc net.Conn) {
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
-		return
-	}
-	if n := s.cfg.SendBuffer; n > 0 {
-		_ = tcp.SetWriteBuffer(n)
-	}
-	if n := s.cfg.ReceiveBuffer; n > 0 {
-		_ = tcp.SetReadBuffer(n)
-	}
-}
-
-func addrOf(nc net.Conn) netip.Addr {
-	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
-		return a.AddrPort().Addr().Unmap()
-	}
-	return netip.Addr{}
 }
 
 // enterHandler waits for leave to run a handler: queued.max.requests bounds how many run at a time.
@@ -281,46 +129,6 @@ func (s *Server) observe(r *Request, sendStart, sendEnd time.Time) {
 	}
 }
 
-// SetLimits changes the limits of connections; open connections stay.
-func (s *Server) SetLimits(maxConnections, perIP int, overrides map[string]int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.cfg.MaxConnections, s.cfg.MaxConnectionsPerIP, s.cfg.PerIPOverrides = maxConnections, perIP, overrides
-	s.slotFree.Broadcast()
-}
-
-// creationBurst is for how long connections may come faster than max.connection.creation.rate after a time without any: Kafka's rates look
-// back on ten windows of a second.
-const creationBurst = 10 * time.Second
-
-// SetCreationRate changes max.connection.creation.rate; 0 or less is none.
-func (s *Server) SetCreationRate(perSecond int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.creation.interval = 0
-	if perSecond > 0 {
-		s.creation.interval = time.Second / time.Duration(perSecond)
-	}
-}
-
-// creationRate paces the acceptance of connections.
-type creationRate struct {
-	interval time.Duration // between two connections; 0: no limit
-	paidFor  time.Time     // until when the connections so far have used up the rate
-}
-
-// wait accounts for a connection and returns how long to hold it back.
-func (r *creationRate) wait(now time.Time) time.Duration {
-	if r.interval == 0 {
-		return 0
-	}
-	if oldest := now.Add(-creationBurst); r.paidFor.Before(oldest) {
-		r.paidFor = oldest
-	}
-	r.paidFor = r.paidFor.Add(r.interval)
-	return r.paidFor.Sub(now)
-}
-
 // Connections is how many are open.
 func (s *Server) Connections() int {
 	s.mu.Lock()
@@ -341,8 +149,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		ln.Close()
 	}
 	for c := range s.conns {
-		// Wakes a reader that waits for its client; it then sees that the server is closing.
-		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+		c.wakeReader()
 	}
 	s.slotFree.Broadcast()
 	s.mu.Unlock()

@@ -369,25 +369,3 @@ func TestFrameBuffer(t *testing.T) {
 		t.Errorf("%d bytes are kept for responses of 10", cap(f.buf))
 	}
 }
-
-// max.connection.creation.rate: ten seconds' worth of connections at once, then one at a time.
-func TestCreationRate(t *testing.T) {
-	now := time.Unix(1_000_000, 0)
-	r := creationRate{interval: time.Second / 5}
-	for i := range 50 {
-		if d := r.wait(now); d > 0 {
-			t.Fatalf("connection %d is held back for %v", i, d)
-		}
-	}
-	for i := range 3 {
-		if d, want := r.wait(now), time.Duration(i+1)*time.Second/5; d != want {
-			t.Errorf("connection %d beyond the burst is held back for %v, not %v", i, d, want)
-		}
-	}
-	if d := r.wait(now.Add(time.Minute)); d > 0 {
-		t.Errorf("after a minute without connections one is held back for %v", d)
-	}
-	if d := (&creationRate{}).wait(now); d != 0 {
-		t.Errorf("without a limit a connection is held back for %v", d)
-	}
-}
