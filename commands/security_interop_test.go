@@ -4,15 +4,9 @@ package commands
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,79 +19,14 @@ import (
 
 	keystore "github.com/pavlo-v-chernykh/keystore-go/v4"
 	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/kgo-project/kgo/commands/client/testcert"
 )
 
 const storePassword = "store-secret"
 
-// authority signs certificates for a test.
-type authority struct {
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-}
-
-// identity is a certificate with its key.
-type identity struct {
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-}
-
-func newAuthority(t *testing.T, name string) *authority {
-	t.Helper()
-	a := &authority{}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	a.key, a.cert = issue(t, template, nil, nil)
-	return a
-}
-
-func (a *authority) issue(t *testing.T, name string, dnsNames ...string) *identity {
-	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: dnsNames, KeyUsage: x509.KeyUsageDigitalSignature}
-	id := &identity{}
-	id.key, id.cert = issue(t, template, a.cert, a.key)
-	return id
-}
-
-func issue(t *testing.T, template, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*ecdsa.PrivateKey, *x509.Certificate) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if parent == nil {
-		parent, signer = template, key
-	}
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, cert
-}
-
-func certPEM(cert *x509.Certificate) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}))
-}
-
-func (id *identity) pkcs8(t *testing.T) []byte {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(id.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
-}
-
-func (id *identity) keyPEM(t *testing.T) string {
-	t.Helper()
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: id.pkcs8(t)}))
-}
-
 // stores writes trust and key stores of every type.
-func stores(t *testing.T, dir string, ca *authority, id *identity) {
+func stores(t *testing.T, dir string, ca, id *testcert.Certificate) {
 	t.Helper()
 	write := func(name string, data []byte, err error) {
 		t.Helper()
@@ -121,19 +50,19 @@ func stores(t *testing.T, dir string, ca *authority, id *identity) {
 		return keystore.Certificate{Type: "X509", Content: cert.Raw}
 	}
 	trust, err := jks(func(s *keystore.KeyStore) error {
-		return s.SetTrustedCertificateEntry("ca", keystore.TrustedCertificateEntry{CreationTime: time.Now(), Certificate: java(ca.cert)})
+		return s.SetTrustedCertificateEntry("ca", keystore.TrustedCertificateEntry{CreationTime: time.Now(), Certificate: java(ca.Cert)})
 	})
 	write("trust.jks", trust, err)
 	own, err := jks(func(s *keystore.KeyStore) error {
-		return s.SetPrivateKeyEntry("me", keystore.PrivateKeyEntry{CreationTime: time.Now(), PrivateKey: id.pkcs8(t), CertificateChain: []keystore.Certificate{java(id.cert), java(ca.cert)}}, []byte(storePassword))
+		return s.SetPrivateKeyEntry("me", keystore.PrivateKeyEntry{CreationTime: time.Now(), PrivateKey: id.PKCS8(t), CertificateChain: []keystore.Certificate{java(id.Cert), java(ca.Cert)}}, []byte(storePassword))
 	})
 	write("key.jks", own, err)
-	p12, err := pkcs12.Modern.EncodeTrustStore([]*x509.Certificate{ca.cert}, storePassword)
+	p12, err := pkcs12.Modern.EncodeTrustStore([]*x509.Certificate{ca.Cert}, storePassword)
 	write("trust.p12", p12, err)
-	p12, err = pkcs12.Modern.Encode(id.key, id.cert, []*x509.Certificate{ca.cert}, storePassword)
+	p12, err = pkcs12.Modern.Encode(id.Key, id.Cert, []*x509.Certificate{ca.Cert}, storePassword)
 	write("key.p12", p12, err)
-	write("trust.pem", []byte(certPEM(ca.cert)), nil)
-	write("key.pem", []byte(id.keyPEM(t)+certPEM(id.cert)), nil)
+	write("trust.pem", []byte(ca.CertPEM()), nil)
+	write("key.pem", []byte(id.KeyPEM(t)+id.CertPEM()), nil)
 	write("secrets.properties", []byte("alice=alice-secret\n"), nil)
 	write("password", []byte("alice-secret"), nil)
 	claims := fmt.Sprintf(`{"sub":"alice","iat":%d,"exp":%d}`, time.Now().Unix()-10, time.Now().Unix()+3000)
@@ -149,12 +78,12 @@ func TestClientSecurity(t *testing.T) {
 		t.Skip("KAFKA_LAB_CMD is not set: no Apache Kafka with TLS and SASL listeners")
 	}
 	dir := t.TempDir()
-	ca, stranger := newAuthority(t, "the cluster's CA"), newAuthority(t, "another CA")
-	stores(t, dir, ca, ca.issue(t, "client"))
-	serverID := ca.issue(t, "broker", "localhost")
+	ca, stranger := testcert.Authority(t, "the cluster's CA"), testcert.Authority(t, "another CA")
+	stores(t, dir, ca, ca.Issue(t, "client"))
+	serverID := ca.Issue(t, "broker", "localhost")
 	strangerDir := t.TempDir()
-	stores(t, strangerDir, stranger, stranger.issue(t, "client"))
-	if err := os.WriteFile(filepath.Join(dir, "server.pem"), []byte(serverID.keyPEM(t)+certPEM(serverID.cert)), 0o600); err != nil {
+	stores(t, strangerDir, stranger, stranger.Issue(t, "client"))
+	if err := os.WriteFile(filepath.Join(dir, "server.pem"), []byte(serverID.KeyPEM(t)+serverID.CertPEM()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	address := make(map[string]string)
@@ -220,7 +149,7 @@ func TestClientSecurity(t *testing.T) {
 		{"trust store JKS", "SSL", "security.protocol=SSL\nssl.truststore.location=$DIR/trust.jks\nssl.truststore.password=$PW\n", ""},
 		{"trust store PKCS12", "SSL", "security.protocol=SSL\nssl.truststore.type=PKCS12\nssl.truststore.location=$DIR/trust.p12\nssl.truststore.password=$PW\n", ""},
 		{"trust store PEM", "SSL", "security.protocol=SSL\n" + trustPEM, ""},
-		{"trust store PEM inline", "SSL", "security.protocol=SSL\nssl.truststore.type=PEM\nssl.truststore.certificates=" + oneLine(certPEM(ca.cert)) + "\n", ""},
+		{"trust store PEM inline", "SSL", "security.protocol=SSL\nssl.truststore.type=PEM\nssl.truststore.certificates=" + oneLine(ca.CertPEM()) + "\n", ""},
 		{"protocols and ciphers", "SSL", "security.protocol=ssl\nssl.enabled.protocols=TLSv1.2\nssl.cipher.suites=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384\n" + trustPEM, ""},
 		{"key store JKS", "MTLS", "security.protocol=SSL\n" + trustPEM + "ssl.keystore.location=$DIR/key.jks\nssl.keystore.password=$PW\nssl.key.password=$PW\n", ""},
 		{"key store PKCS12", "MTLS", "security.protocol=SSL\n" + trustPEM + "ssl.keystore.type=PKCS12\nssl.keystore.location=$DIR/key.p12\nssl.keystore.password=$PW\n", ""},

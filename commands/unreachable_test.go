@@ -2,14 +2,9 @@ package commands
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -20,6 +15,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kgo-project/kgo/commands/client/testcert"
 )
 
 // listen accepts connections and hands each to serve, until the test ends.
@@ -115,16 +112,7 @@ func bootstrapAnswer(key kmsg.Key, advertised string) kmsg.Response {
 // withUnknownCertificate speaks TLS with a certificate that nobody has signed.
 func withUnknownCertificate(t *testing.T, serve func(net.Conn)) func(net.Conn) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	config := &tls.Config{Certificates: []tls.Certificate{testcert.SelfSigned(t).TLS()}}
 	return func(conn net.Conn) { serve(tls.Server(conn, config)) }
 }
 

@@ -3,19 +3,13 @@
 package standalone_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/kgo-project/kgo/commands/client/testcert"
 )
 
 // TestClusterWithTLSAndSASL runs connectors against an Apache Kafka broker that wants TLS and a password: with the worker's producer.*,
@@ -68,23 +62,7 @@ func TestClusterWithTLSAndSASL(t *testing.T) {
 // certificate writes server.pem, for localhost, and trust.pem.
 func certificate(t *testing.T, f folder) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	f.write("trust.pem", public)
-	f.write("server.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))+public)
+	own := testcert.SelfSigned(t)
+	f.write("trust.pem", own.CertPEM())
+	f.write("server.pem", own.KeyPEM(t)+own.CertPEM())
 }
