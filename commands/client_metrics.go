@@ -181,25 +181,13 @@ func (o *clientMetricsOptions) describe(ctx context.Context, cl *client.Client, 
 }
 
 func (o *clientMetricsOptions) alter(ctx context.Context, cl *client.Client) error {
-	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
-	r := kmsg.NewIncrementalAlterConfigsRequestResource()
-	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeClientMetrics, o.Name
+	var changes []settingChange
 	for key, value := range o.Set {
-		c := kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: key, Op: kmsg.IncrementalAlterConfigOpSet, Value: new(value)}
 		if value == "" {
-			c.Op, c.Value = kmsg.IncrementalAlterConfigOpDelete, nil
-		}
-		r.Configs = append(r.Configs, c)
-	}
-	req.Resources = append(req.Resources, r)
-	resp, err := req.RequestWith(ctx, cl)
-	if err != nil {
-		return err
-	}
-	for _, r := range resp.Resources {
-		if err := serverError(r.ErrorCode, r.ErrorMessage); err != nil {
-			return err
+			changes = append(changes, deleteSetting(key))
+		} else {
+			changes = append(changes, setSetting(key, value))
 		}
 	}
-	return nil
+	return alterSettings(ctx, cl, kmsg.ConfigResourceTypeClientMetrics, o.Name, changes, false)
 }

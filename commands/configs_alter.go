@@ -35,17 +35,33 @@ func (o *configsOptions) alter(ctx context.Context, cl *client.Client) error {
 			return err
 		}
 	}
-	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
-	req.ValidateOnly = o.DryRun
-	r := kmsg.NewIncrementalAlterConfigsRequestResource()
-	r.ResourceType, r.ResourceName = resourceType(o.Types[0]), o.Names[0]
+	var changes []settingChange
 	for _, s := range o.Add {
-		r.Configs = append(r.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: s.Name, Op: kmsg.IncrementalAlterConfigOpSet, Value: new(s.Value)})
+		changes = append(changes, setSetting(s.Name, s.Value))
 	}
 	for _, name := range o.Delete {
-		r.Configs = append(r.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: name, Op: kmsg.IncrementalAlterConfigOpDelete})
+		changes = append(changes, deleteSetting(name))
 	}
-	req.Resources = append(req.Resources, r)
+	return alterSettings(ctx, cl, resourceType(o.Types[0]), o.Names[0], changes, o.DryRun)
+}
+
+// settingChange sets a setting of a resource, or deletes it.
+type settingChange = kmsg.IncrementalAlterConfigsRequestResourceConfig
+
+func setSetting(name, value string) settingChange {
+	return settingChange{Name: name, Op: kmsg.IncrementalAlterConfigOpSet, Value: &value}
+}
+
+func deleteSetting(name string) settingChange {
+	return settingChange{Name: name, Op: kmsg.IncrementalAlterConfigOpDelete}
+}
+
+// alterSettings changes settings of a resource, or has the cluster only check them.
+func alterSettings(ctx context.Context, cl *client.Client, kind kmsg.ConfigResourceType, name string, changes []settingChange, dryRun bool) error {
+	r := kmsg.NewIncrementalAlterConfigsRequestResource()
+	r.ResourceType, r.ResourceName, r.Configs = kind, name, changes
+	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	req.Resources, req.ValidateOnly = append(req.Resources, r), dryRun
 	resp, err := req.RequestWith(ctx, cl)
 	if err != nil {
 		return err

@@ -19,6 +19,16 @@ import (
 // interruptedCode is the exit code after Ctrl-C.
 const interruptedCode = 130
 
+// clientOpener opens a client that produces or consumes.
+type clientOpener func(context.Context, client.Properties, ...kgo.Opt) (*client.Client, error)
+
+// reach makes sure that the cluster answers within a time: a client that produces or consumes would try for ever.
+func reach(ctx context.Context, cl *client.Client, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return cl.Ping(ctx)
+}
+
 // openWith opens a client that produces or consumes.
 func (f *Factory) openWith(ctx context.Context, p client.Properties, more ...kgo.Opt) (*client.Client, error) {
 	cl, err := client.New(ctx, p, more...)

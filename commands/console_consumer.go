@@ -1,9 +1,7 @@
 package commands
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -12,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kgo-project/kgo/commands/client"
@@ -21,20 +18,13 @@ import (
 
 // consoleConsumerOptions is a parsed command line of kgo console-consumer.
 type consoleConsumerOptions struct {
-	IO          *IOStreams
-	Open        func(context.Context, client.Properties, ...kgo.Opt) (*client.Client, error)
-	Props       client.Properties
-	Topic       string         // or
-	Include     *regexp.Regexp // one of the two
-	Partition   int32          // -1: all
-	Offset      kgo.Offset     // where to begin in Partition
-	Grouped     bool           // --group, or group.id in the properties
-	MaxMessages int64          // -1: no limit
-	Timeout     time.Duration  // without a record for so long, stop; 0: never
-	SkipErrors  bool
-	Events      bool
-	Formatter   messageFormatter
-	Wait        time.Duration // how long the cluster may stay unreachable
+	consoleReading
+
+	Include    *regexp.Regexp // instead of Topic
+	Partition  int32          // -1: all
+	Offset     kgo.Offset     // where to begin in Partition
+	Grouped    bool           // --group, or group.id in the properties
+	SkipErrors bool
 }
 
 const consoleConsumerLong = `Prints the records of a topic, one a line, until it is interrupted.
@@ -57,7 +47,9 @@ func newConsoleConsumerCmd(f *Factory, runF func(*consoleConsumerOptions) error)
 		long: consoleConsumerLong, example: consoleConsumerExample, unlimited: true,
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
-		o := &consoleConsumerOptions{IO: f.IO, Wait: defaultTimeout, Open: f.openWith}
+		o := &consoleConsumerOptions{consoleReading: consoleReading{
+			IO: f.IO, Wait: defaultTimeout, Open: f.openWith, logger: "org.apache.kafka.tools.consumer.ConsoleConsumer",
+		}}
 		if err := o.parse(f, set); err != nil {
 			return err
 		}
@@ -94,20 +86,7 @@ func (o *consoleConsumerOptions) parse(f *Factory, set *opt.Set) error {
 		return err
 	}
 	o.SkipErrors, o.Events = set.Has("skip-message-on-error"), set.Has("enable-systest-events")
-	format, err := settingsOf(f, set, "formatter-config", "property", "formatter-property")
-	if err != nil {
-		return err
-	}
-	for option, key := range map[string]string{"key-deserializer": "key.deserializer", "value-deserializer": "value.deserializer"} {
-		if set.Has(option) {
-			format[key] = set.String(option)
-		}
-	}
-	o.Formatter, err = newFormatter(set.String("formatter"), format)
-	if class, ok := errors.AsType[unknownClassError](err); ok {
-		return opt.Usagef("%s", class)
-	}
-	return err
+	return o.parseFormatter(f, set)
 }
 
 // parsePosition reads --partition and --offset.
@@ -179,13 +158,8 @@ func (o *consoleConsumerOptions) parseProperties(f *Factory, set *opt.Set) error
 }
 
 func (o *consoleConsumerOptions) parseLimits(set *opt.Set) error {
-	o.MaxMessages = -1
-	n, given, err := set.Int("max-messages")
-	if err != nil {
+	if err := o.parseMaxMessages(set); err != nil {
 		return err
-	}
-	if given {
-		o.MaxMessages = int64(n)
 	}
 	ms, _, err := set.Long("timeout-ms")
 	if ms >= 0 {
@@ -232,18 +206,14 @@ func consoleConsumerRun(ctx context.Context, o *consoleConsumerOptions) error {
 	}
 	stop := positions.start(ctx, cl)
 	defer stop()
-	reach, cancel := context.WithTimeout(ctx, o.Wait)
-	err = cl.Ping(reach)
-	cancel()
-	if err != nil && ctx.Err() == nil {
+	if err = reach(ctx, cl, o.Wait); err != nil && ctx.Err() == nil {
 		return cl.Cause(err)
 	}
 	if !o.Grouped && o.Partition < 0 {
 		seen := o.showPresence(ctx)
 		defer seen.end()
 	}
-	out := bufio.NewWriterSize(o.IO.Out, 256<<10)
-	c := &consoleConsumer{consoleConsumerOptions: o, client: cl, out: out, positions: positions}
+	c := &consoleConsumer{o.reader(cl, 256<<10), o.Grouped, positions, o.SkipErrors}
 	err = c.consume(ctx)
 	if flushed := c.flush(); err == nil {
 		err = flushed
@@ -253,44 +223,18 @@ func consoleConsumerRun(ctx context.Context, o *consoleConsumerOptions) error {
 
 // consoleConsumer is a running console-consumer.
 type consoleConsumer struct {
-	*consoleConsumerOptions
-	client    *client.Client
-	out       *bufio.Writer
-	positions *groupPositions // nil: nothing is committed
-	count     int64
+	consoleReader
+	grouped    bool
+	positions  *groupPositions // nil: nothing is committed
+	skipErrors bool
 }
-
-// errTimedOut says that no record came within --timeout-ms.
-var errTimedOut = errors.New("org.apache.kafka.common.errors.TimeoutException")
-
-// pollError is a failure of the consumer, not of a record.
-type pollError struct{ err error }
-
-func (e *pollError) Error() string { return e.err.Error() }
-func (e *pollError) Unwrap() error { return e.err }
 
 func (c *consoleConsumer) consume(ctx context.Context) error {
 	defer c.client.AllowRebalance() // a poll that is broken off still holds rebalances back
-	for c.MaxMessages < 0 || c.count < c.MaxMessages {
-		poll, cancel := ctx, context.CancelFunc(func() {})
-		if c.Timeout > 0 {
-			poll, cancel = context.WithTimeout(ctx, c.Timeout)
-		}
-		fetches := c.client.PollFetches(poll)
-		cancel()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := fetches.Err0(); errors.Is(err, context.DeadlineExceeded) {
-			return errTimedOut
-		}
-		for _, e := range fetches.Errors() {
-			if errors.Is(e.Err, kerr.InvalidTopicException) {
-				return &pollError{fmt.Errorf("Invalid topics: [%s]", e.Topic)}
-			}
-			if !errors.Is(e.Err, kerr.UnknownTopicOrPartition) {
-				return &pollError{c.client.Cause(e.Err)}
-			}
+	for !c.done() {
+		fetches, err := c.poll(ctx)
+		if err != nil {
+			return err
 		}
 		if err := c.print(fetches); err != nil {
 			return err
@@ -311,20 +255,14 @@ func (c *consoleConsumer) print(fetches kgo.Fetches) error {
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		var last *kgo.Record
 		for _, r := range p.Records {
-			if failed != nil || c.MaxMessages >= 0 && c.count >= c.MaxMessages {
+			if failed != nil || c.done() {
 				break
 			}
 			last = r
 			c.count++
-			err := c.Formatter.write(c.out, r)
-			var unreadable *deserializationError
-			var damaged *damagedRecordError
-			if (errors.As(err, &unreadable) || errors.As(err, &damaged)) && c.SkipErrors {
-				javaLog(c.IO.ErrOut, "ERROR", "Error processing message, skipping this message: ", consoleConsumerLogger)
-				fmt.Fprintln(c.IO.ErrOut, err)
-				continue
+			if err := c.Formatter.write(c.out, r); err != nil && !c.tolerates(err, c.skipErrors, "skipping") {
+				failed = err
 			}
-			failed = err
 		}
 		if last != nil {
 			c.positions.read(last)
@@ -333,18 +271,9 @@ func (c *consoleConsumer) print(fetches kgo.Fetches) error {
 	return failed
 }
 
-func (c *consoleConsumer) flush() error {
-	if err := c.out.Flush(); err != nil {
-		return err
-	}
-	return c.IO.Flush()
-}
-
-const consoleConsumerLogger = "org.apache.kafka.tools.consumer.ConsoleConsumer"
-
 // finish commits what was printed, says how much it was, and turns the reason for the end into the exit code.
 func (c *consoleConsumer) finish(ctx context.Context, err error) error {
-	if c.Grouped {
+	if c.grouped {
 		commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Wait)
 		if refused := c.positions.commit(commit); refused != nil && err == nil {
 			err = &pollError{refused}
@@ -352,36 +281,7 @@ func (c *consoleConsumer) finish(ctx context.Context, err error) error {
 		_ = c.client.LeaveGroupContext(commit) // a member that can't say good-bye is removed when its session ends
 		cancel()
 	}
-	var polling *pollError
-	interrupted := ctx.Err() != nil
-	if isBrokenPipe(err) {
-		return err
-	}
-	if !interrupted && (errors.Is(err, errTimedOut) || errors.As(err, &polling)) {
-		javaLog(c.IO.ErrOut, "ERROR", "Error processing message, terminating consumer process: ", consoleConsumerLogger)
-		fmt.Fprintln(c.IO.ErrOut, client.Explain(err))
-	}
-	if c.Events {
-		fmt.Fprintln(c.IO.Out, "shutdown_complete")
-	}
-	_ = c.IO.Flush()
-	fmt.Fprintf(c.IO.ErrOut, "Processed a total of %d messages\n", c.count)
-	switch {
-	case interrupted:
-		return &exitError{code: signalCode(ctx)}
-	case err == nil || errors.Is(err, errTimedOut):
-		return nil
-	case errors.As(err, &polling):
-		return ErrSilent
-	}
-	return c.failed(err)
-}
-
-// failed reports an error as the original reports an exception that ends it.
-func (o *consoleConsumerOptions) failed(err error) error {
-	javaLog(o.IO.ErrOut, "ERROR", "Unknown error when running consumer: ", consoleConsumerLogger)
-	fmt.Fprintln(o.IO.ErrOut, client.Explain(err))
-	return ErrSilent
+	return c.consoleReader.finish(ctx, err)
 }
 
 // signalCode is the exit code of a process that a signal has ended.

@@ -1,33 +1,21 @@
 package commands
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/kgo-project/kgo/commands/client"
 	"github.com/kgo-project/kgo/commands/opt"
 )
 
 // consoleShareConsumerOptions is a parsed command line of kgo console-share-consumer.
 type consoleShareConsumerOptions struct {
-	IO            *IOStreams
-	Open          clientOpener
-	Props         client.Properties
-	Topic         string
-	MaxMessages   int64         // -1: no limit
-	Timeout       time.Duration // without a record for so long, stop; 0: never
+	consoleReading
+
 	Ack           kgo.AckStatus // what becomes of a record that was printed
 	RejectOnError bool
-	Events        bool
-	Formatter     messageFormatter
-	Wait          time.Duration // how long the cluster may stay unreachable
 }
 
 const consoleShareConsumerLong = `Prints the records of a topic, one a line, as a member of a share group: every record goes to one member of the group and
@@ -50,7 +38,9 @@ func newConsoleShareConsumerCmd(f *Factory, runF func(*consoleShareConsumerOptio
 		long: consoleShareConsumerLong, example: consoleShareConsumerExample, unlimited: true,
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
-		o := &consoleShareConsumerOptions{IO: f.IO, Wait: defaultTimeout, Open: f.openWith}
+		o := &consoleShareConsumerOptions{consoleReading: consoleReading{
+			IO: f.IO, Wait: defaultTimeout, Open: f.openWith, logger: "org.apache.kafka.tools.consumer.ConsoleShareConsumer",
+		}}
 		if err := o.parse(f, set); err != nil {
 			return err
 		}
@@ -61,8 +51,6 @@ func newConsoleShareConsumerCmd(f *Factory, runF func(*consoleShareConsumerOptio
 	})
 }
 
-const consoleShareConsumerLogger = "org.apache.kafka.tools.consumer.ConsoleShareConsumer"
-
 func (o *consoleShareConsumerOptions) parse(f *Factory, set *opt.Set) error {
 	if !set.Has("topic") {
 		return opt.Usagef("--topic is a required argument")
@@ -71,20 +59,10 @@ func (o *consoleShareConsumerOptions) parse(f *Factory, set *opt.Set) error {
 		return opt.Usagef("At most one of --reject and --release may be specified.")
 	}
 	older := [][2]string{{"property", "formatter-property"}, {"consumer-property", "command-property"}, {"consumer-config", "command-config"}}
-	for _, p := range older {
-		if set.Has(p[0]) && set.Has(p[1]) {
-			return opt.Usagef("Options --%s and --%s cannot be specified together.", p[0], p[1])
-		}
-	}
-	for _, p := range older {
-		if set.Has(p[0]) {
-			fmt.Fprintf(f.IO.Out, "Option --%s is deprecated and will be removed in a future version. Use --%s instead.\n", p[0], p[1])
-		}
+	if err := deprecatedPairs(f, set, consumerWarning, older); err != nil {
+		return err
 	}
 	if err := o.parseValues(f, set); err != nil {
-		if class, ok := errors.AsType[unknownClassError](err); ok {
-			return opt.Usagef("%s", class)
-		}
 		return err
 	}
 	return o.parseProperties(f, set)
@@ -95,13 +73,8 @@ func (o *consoleShareConsumerOptions) parseValues(f *Factory, set *opt.Set) erro
 	if o.Topic, err = set.Value("topic"); err != nil {
 		return err
 	}
-	o.MaxMessages = -1
-	n, given, err := set.Int("max-messages")
-	if err != nil {
+	if err := o.parseMaxMessages(set); err != nil {
 		return err
-	}
-	if given {
-		o.MaxMessages = int64(n)
 	}
 	ms, _, err := set.Int("timeout-ms")
 	if err != nil {
@@ -116,17 +89,7 @@ func (o *consoleShareConsumerOptions) parseValues(f *Factory, set *opt.Set) erro
 		o.Ack = kgo.AckRelease
 	}
 	o.RejectOnError, o.Events = set.Has("reject-message-on-error"), set.Has("enable-systest-events")
-	format, err := settingsOf(f, set, "formatter-config", "property", "formatter-property")
-	if err != nil {
-		return err
-	}
-	for option, key := range map[string]string{"key-deserializer": "key.deserializer", "value-deserializer": "value.deserializer"} {
-		if set.Has(option) {
-			format[key] = set.String(option)
-		}
-	}
-	o.Formatter, err = newFormatter(set.String("formatter"), format)
-	return err
+	return o.parseFormatter(f, set)
 }
 
 func (o *consoleShareConsumerOptions) parseProperties(f *Factory, set *opt.Set) error {
@@ -154,7 +117,7 @@ func consoleShareConsumerRun(ctx context.Context, o *consoleShareConsumerOptions
 	if err != nil {
 		return o.failed(err)
 	}
-	c := &consoleShareConsumer{consoleShareConsumerOptions: o, client: cl, out: bufio.NewWriterSize(o.IO.Out, 64<<10)}
+	c := &consoleShareConsumer{o.reader(cl, 64<<10), o.Ack, o.RejectOnError}
 	err = c.consume(ctx)
 	if flushed := c.flush(); err == nil {
 		err = flushed
@@ -167,33 +130,19 @@ func consoleShareConsumerRun(ctx context.Context, o *consoleShareConsumerOptions
 
 // consoleShareConsumer is a running console-share-consumer.
 type consoleShareConsumer struct {
-	*consoleShareConsumerOptions
-	client *client.Client
-	out    *bufio.Writer
-	count  int64
+	consoleReader
+	ack           kgo.AckStatus
+	rejectOnError bool
 }
 
 func (c *consoleShareConsumer) consume(ctx context.Context) error {
-	for c.MaxMessages < 0 || c.count < c.MaxMessages {
-		poll, cancel := ctx, context.CancelFunc(func() {})
-		if c.Timeout > 0 {
-			poll, cancel = context.WithTimeout(ctx, c.Timeout)
-		}
-		fetches := c.client.PollFetches(poll)
-		cancel()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := fetches.Err0(); errors.Is(err, context.DeadlineExceeded) {
-			return errTimedOut
-		}
-		for _, e := range fetches.Errors() {
-			if !errors.Is(e.Err, kerr.UnknownTopicOrPartition) {
-				return &pollError{c.client.Cause(e.Err)}
-			}
+	for !c.done() {
+		fetches, err := c.poll(ctx)
+		if err != nil {
+			return err
 		}
 		for _, r := range fetches.Records() {
-			if c.MaxMessages >= 0 && c.count >= c.MaxMessages {
+			if c.done() {
 				break // what is left is given back at the end
 			}
 			c.count++
@@ -211,57 +160,12 @@ func (c *consoleShareConsumer) consume(ctx context.Context) error {
 // print prints a record and acknowledges it.
 func (c *consoleShareConsumer) print(r *kgo.Record) error {
 	err := c.Formatter.write(c.out, r)
-	var unreadable *deserializationError
-	var damaged *damagedRecordError
 	switch {
 	case err == nil:
-		r.Ack(c.Ack)
-	case c.RejectOnError && (errors.As(err, &unreadable) || errors.As(err, &damaged)):
-		javaLog(c.IO.ErrOut, "ERROR", "Error processing message, rejecting this message: ", consoleShareConsumerLogger)
-		fmt.Fprintln(c.IO.ErrOut, err)
+		r.Ack(c.ack)
+	case c.tolerates(err, c.rejectOnError, "rejecting"):
 		r.Ack(kgo.AckReject)
 		return nil
 	}
 	return err
-}
-
-func (c *consoleShareConsumer) flush() error {
-	if err := c.out.Flush(); err != nil {
-		return err
-	}
-	return c.IO.Flush()
-}
-
-// finish says how much was printed and turns the reason for the end into the exit code.
-func (c *consoleShareConsumer) finish(ctx context.Context, err error) error {
-	var polling *pollError
-	interrupted := ctx.Err() != nil
-	if isBrokenPipe(err) {
-		return err
-	}
-	if !interrupted && (errors.Is(err, errTimedOut) || errors.As(err, &polling)) {
-		javaLog(c.IO.ErrOut, "ERROR", "Error processing message, terminating consumer process: ", consoleShareConsumerLogger)
-		fmt.Fprintln(c.IO.ErrOut, client.Explain(err))
-	}
-	if c.Events {
-		fmt.Fprintln(c.IO.Out, "shutdown_complete")
-	}
-	_ = c.IO.Flush()
-	fmt.Fprintf(c.IO.ErrOut, "Processed a total of %d messages\n", c.count)
-	switch {
-	case interrupted:
-		return &exitError{code: signalCode(ctx)}
-	case err == nil || errors.Is(err, errTimedOut):
-		return nil
-	case errors.As(err, &polling):
-		return ErrSilent
-	}
-	return c.failed(err)
-}
-
-// failed reports an error as the original reports an exception that ends it.
-func (o *consoleShareConsumerOptions) failed(err error) error {
-	javaLog(o.IO.ErrOut, "ERROR", "Unknown error when running consumer: ", consoleShareConsumerLogger)
-	fmt.Fprintln(o.IO.ErrOut, client.Explain(err))
-	return ErrSilent
 }

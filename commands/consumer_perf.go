@@ -20,19 +20,9 @@ import (
 
 // consumerPerfOptions is a parsed command line of kgo consumer-perf-test.
 type consumerPerfOptions struct {
-	IO         *IOStreams
-	Open       func(context.Context, client.Properties, ...kgo.Opt) (*client.Client, error)
-	Props      client.Properties
-	Topic      string         // or
-	Include    *regexp.Regexp // one of the two
-	Records    int64
-	Timeout    time.Duration // without a record for so long, stop
-	Interval   time.Duration
-	Detailed   bool
-	Header     bool
-	Metrics    bool
-	DateFormat string
-	Wait       time.Duration // how long the cluster may stay unreachable
+	perfReading
+
+	Include *regexp.Regexp // instead of Topic
 }
 
 const consumerPerfLong = `Reads records as fast as it can as the only member of a consumer group, and prints how fast that was.
@@ -49,7 +39,7 @@ func newConsumerPerfCmd(f *Factory, runF func(*consumerPerfOptions) error) *cobr
 		long: consumerPerfLong, example: consumerPerfExample, unlimited: true,
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
-		o := &consumerPerfOptions{IO: f.IO, Open: f.openWith, Wait: defaultTimeout}
+		o := &consumerPerfOptions{perfReading: perfReading{IO: f.IO, Open: f.openWith, Wait: defaultTimeout}}
 		if err := o.parse(f, set); err != nil {
 			return err
 		}
@@ -60,70 +50,27 @@ func newConsumerPerfCmd(f *Factory, runF func(*consumerPerfOptions) error) *cobr
 	})
 }
 
-// perfDeprecations warns of the older names of options.
-func perfDeprecations(f *Factory, set *opt.Set) error {
-	if err := excludes(set, "consumer.config", "command-config"); err != nil {
-		return err
-	}
-	for _, p := range [][2]string{{"messages", "num-records"}, {"consumer.config", "command-config"}} {
-		if set.Has(p[0]) {
-			fmt.Fprintf(f.IO.Out, "Warning: --%s is deprecated. Use --%s instead.\n", p[0], p[1])
-		}
-	}
-	return nil
-}
-
 func (o *consumerPerfOptions) parse(f *Factory, set *opt.Set) error {
-	if count(set, "messages", "num-records") != 1 {
-		return opt.Usagef("Exactly one of the following arguments is required: [messages], [num-records]")
+	if err := checkRecords(set); err != nil {
+		return err
 	}
 	if count(set, "topic", "include") != 1 {
 		return opt.Usagef("Exactly one of the following arguments is required: [topic], [include]")
 	}
-	err := perfDeprecations(f, set)
-	number := func(name string) (n int64) {
-		if err == nil {
-			n, _, err = set.Long(name)
-		}
-		return n
-	}
-	o.Records = number("num-records")
-	if set.Has("messages") {
-		o.Records = number("messages")
-	}
-	o.Timeout = time.Duration(number("timeout")) * time.Millisecond
-	o.Interval = time.Duration(number("reporting-interval")) * time.Millisecond
-	fetchSize := number("fetch-size")
+	fetchBytes, err := o.perfReading.parse(f, set, "perf-consumer-client")
 	switch {
 	case err != nil:
 		return err
 	case o.Interval <= 0:
 		return errors.New("Reporting interval must be greater than 0.")
 	}
-	o.Topic = set.String("topic")
 	if set.Has("include") {
 		if o.Include, err = regexp.Compile("^(?:" + set.String("include") + ")$"); err != nil {
 			return fmt.Errorf("--include %s: %w", set.String("include"), err)
 		}
 	}
-	o.Detailed, o.Header, o.Metrics = set.Has("show-detailed-stats"), !set.Has("hide-header"), set.Has("print-metrics")
-	o.DateFormat = set.String("date-format")
-	if _, err := javaDate(o.DateFormat, time.Now()); err != nil {
-		return err
-	}
-	given, err := settingsOf(f, set, "", "command-property")
-	if err != nil {
-		return err
-	}
-	o.Props, err = f.Properties(Connection{
-		Bootstrap: set.String("bootstrap-server"), ConfigFile: first(set.String("command-config"), set.String("consumer.config")),
-		ClientID: "perf-consumer-client", Override: given,
-	})
-	if err != nil {
-		return err
-	}
 	o.Props["group.id"] = first(set.String("group"), "perf-consumer-"+strconv.Itoa(rand.IntN(100_000)))
-	o.Props["max.partition.fetch.bytes"] = strconv.FormatInt(fetchSize, 10)
+	o.Props["max.partition.fetch.bytes"] = strconv.FormatInt(fetchBytes, 10)
 	o.Props["auto.offset.reset"] = "earliest"
 	if set.Has("from-latest") {
 		o.Props["auto.offset.reset"] = "latest"
@@ -145,18 +92,17 @@ func consumerPerfRun(ctx context.Context, o *consumerPerfOptions) error {
 	opts = append(opts, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(-1), kgo.WithHooks(&c.metrics),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { c.join.assigned(time.Now()) }),
 		kgo.OnPartitionsRevoked(func(context.Context, *kgo.Client, map[string][]int32) { c.join.revoked(time.Now()) }))
-	if o.Header {
-		c.printHeader()
+	columns := "start.time, end.time, data.consumed.in.MB"
+	if o.Detailed {
+		columns = "time, threadId, data.consumed.in.MB"
 	}
+	o.printHeader(columns + ", MB.sec, data.consumed.in.nMsg, nMsg.sec, rebalance.time.ms, fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec")
 	began := time.Now()
 	c.join.revoked(began)
 	if c.client, err = o.Open(context.WithoutCancel(ctx), o.Props, opts...); err != nil {
 		return err
 	}
-	reach, cancel := context.WithTimeout(ctx, o.Wait)
-	err = c.client.Ping(reach)
-	cancel()
-	if err == nil {
+	if err = reach(ctx, c.client, o.Wait); err == nil {
 		err = c.consume(ctx)
 	}
 	ended := time.Now()
@@ -236,8 +182,7 @@ func (c *consumerPerf) consume(ctx context.Context) error {
 		if !fetches.Empty() && fetches.NumRecords() > 0 {
 			lastRecord = now
 		} else if expired {
-			fmt.Fprintf(c.IO.Out, "WARNING: Exiting before consuming the expected number of records: timeout (%d ms) exceeded. You can use the --timeout option to increase the timeout.\n",
-				c.Timeout.Milliseconds())
+			c.warnExpired()
 			return nil //nolint:nilerr // as Kafka's tool: a warning, and the numbers so far
 		}
 		for _, e := range fetches.Errors() {
@@ -258,28 +203,6 @@ func (c *consumerPerf) consume(ctx context.Context) error {
 		})
 	}
 	return nil
-}
-
-func (c *consumerPerf) printHeader() {
-	columns := "start.time, end.time, data.consumed.in.MB"
-	if c.Detailed {
-		columns = "time, threadId, data.consumed.in.MB"
-	}
-	fmt.Fprintln(c.IO.Out, columns+", MB.sec, data.consumed.in.nMsg, nMsg.sec, rebalance.time.ms, fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec")
-	_ = c.IO.Flush() // the same failure comes back at the end
-}
-
-func (c *consumerPerf) date(t time.Time) string {
-	s, _ := javaDate(c.DateFormat, t) // the pattern was tried before
-	return s
-}
-
-// per divides by seconds; nothing was measured in no time.
-func per(n float64, d time.Duration) float64 {
-	if d.Milliseconds() <= 0 {
-		return 0
-	}
-	return n / (float64(d.Milliseconds()) / 1000)
 }
 
 func (c *consumerPerf) printProgress(from, to time.Time, records, bytes int64) {

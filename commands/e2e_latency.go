@@ -20,7 +20,7 @@ import (
 // e2eLatencyOptions is a parsed command line of kgo e2e-latency.
 type e2eLatencyOptions struct {
 	IO      *IOStreams
-	Open    func(context.Context, client.Properties, ...kgo.Opt) (*client.Client, error)
+	Open    clientOpener
 	Props   client.Properties
 	Topic   string
 	Records int

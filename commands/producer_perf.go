@@ -21,7 +21,7 @@ import (
 // producerPerfOptions is a parsed command line of kgo producer-perf-test.
 type producerPerfOptions struct {
 	IO          *IOStreams
-	Open        func(context.Context, client.Properties, ...kgo.Opt) (*client.Client, error)
+	Open        clientOpener
 	Props       client.Properties
 	Topic       string
 	Records     int64
@@ -168,10 +168,7 @@ func producerPerfRun(ctx context.Context, o *producerPerfOptions) error {
 	if p.client, err = o.Open(ctx, o.Props, opts...); err != nil {
 		return err
 	}
-	reach, cancel := context.WithTimeout(ctx, o.Wait)
-	err = p.client.Ping(reach)
-	cancel()
-	if err == nil {
+	if err = reach(ctx, p.client, o.Wait); err == nil {
 		err = p.produce(ctx)
 	}
 	switch {

@@ -14,9 +14,6 @@ import (
 
 // What the tools that consume in a share group (KIP-932) have in common.
 
-// clientOpener opens a client that produces or consumes.
-type clientOpener func(context.Context, client.Properties, ...kgo.Opt) (*client.Client, error)
-
 // openShareConsumer joins a share group (group.id of the properties) to read a topic, once it is sure that the cluster can be
 // reached, within wait, and serves share groups. It is not closed when ctx ends: it has records to give back.
 func openShareConsumer(ctx context.Context, open clientOpener, props client.Properties, topic string, wait time.Duration, more ...kgo.Opt) (*client.Client, error) {

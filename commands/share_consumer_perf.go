@@ -20,20 +20,10 @@ import (
 
 // shareConsumerPerfOptions is a parsed command line of kgo share-consumer-perf-test.
 type shareConsumerPerfOptions struct {
-	IO            *IOStreams
-	Open          clientOpener
-	Props         client.Properties
-	Topic         string
-	Records       int64
+	perfReading
+
 	Threads       int
-	Timeout       time.Duration // without a record for so long, stop
-	Interval      time.Duration
-	Detailed      bool
 	ConsumerStats bool
-	Header        bool
-	Metrics       bool
-	DateFormat    string
-	Wait          time.Duration // how long the cluster may stay unreachable
 }
 
 const shareConsumerPerfLong = `Reads records as fast as it can as one or more members of a share group, accepts them, and prints how fast that was.
@@ -50,7 +40,7 @@ func newShareConsumerPerfCmd(f *Factory, runF func(*shareConsumerPerfOptions) er
 		long: shareConsumerPerfLong, example: shareConsumerPerfExample, unlimited: true,
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
-		o := &shareConsumerPerfOptions{IO: f.IO, Open: f.openWith, Wait: defaultTimeout}
+		o := &shareConsumerPerfOptions{perfReading: perfReading{IO: f.IO, Open: f.openWith, Wait: defaultTimeout}}
 		if err := o.parse(f, set); err != nil {
 			return err
 		}
@@ -62,64 +52,29 @@ func newShareConsumerPerfCmd(f *Factory, runF func(*shareConsumerPerfOptions) er
 }
 
 func (o *shareConsumerPerfOptions) parse(f *Factory, set *opt.Set) error {
-	if err := required(set, "topic"); err != nil {
+	if err := firstError(required(set, "topic"), checkRecords(set)); err != nil {
 		return err
 	}
-	if count(set, "messages", "num-records") != 1 {
-		return opt.Usagef("Exactly one of the following arguments is required: [messages], [num-records]")
+	fetchBytes, err := o.perfReading.parse(f, set, "perf-share-consumer-client")
+	if err != nil {
+		return err
 	}
-	err := perfDeprecations(f, set)
-	number := func(name string) (n int64) {
-		if err == nil {
-			n, _, err = set.Long(name)
-		}
-		return n
-	}
-	o.Records = number("num-records")
-	if set.Has("messages") {
-		o.Records = number("messages")
-	}
-	o.Timeout = time.Duration(number("timeout")) * time.Millisecond
-	o.Interval = time.Duration(number("reporting-interval")) * time.Millisecond
-	o.Threads = int(number("threads"))
-	fetchSize := number("fetch-size")
+	threads, _, err := set.Int("threads")
 	switch {
 	case err != nil:
 		return err
-	case o.Threads < 1:
-		return opt.Usagef("--threads %d: at least one share consumer is needed", o.Threads)
+	case threads < 1:
+		return opt.Usagef("--threads %d: at least one share consumer is needed", threads)
 	}
-	o.Topic, o.DateFormat = set.String("topic"), set.String("date-format")
-	o.Detailed, o.ConsumerStats = set.Has("show-detailed-stats"), set.Has("show-consumer-stats")
-	o.Header, o.Metrics = !set.Has("hide-header"), set.Has("print-metrics")
-	if o.DateFormat == "" {
-		o.DateFormat = "yyyy-MM-dd HH:mm:ss:SSS"
-	}
-	if _, err := javaDate(o.DateFormat, time.Now()); err != nil {
-		return err
-	}
-	given, err := settingsOf(f, set, "", "command-property")
-	if err != nil {
-		return err
-	}
-	o.Props, err = f.Properties(Connection{
-		Bootstrap: set.String("bootstrap-server"), ConfigFile: first(set.String("command-config"), set.String("consumer.config")),
-		ClientID: "perf-share-consumer-client", Override: given,
-	})
-	if err != nil {
-		return err
-	}
+	o.Threads, o.ConsumerStats = int(threads), set.Has("show-consumer-stats")
 	o.Props["group.id"] = set.String("group")
-	o.Props["fetch.max.bytes"] = strconv.FormatInt(max(fetchSize, 1), 10)
+	o.Props["fetch.max.bytes"] = strconv.FormatInt(max(fetchBytes, 1), 10)
 	return nil
 }
 
 func shareConsumerPerfRun(ctx context.Context, o *shareConsumerPerfOptions) error {
 	run := &shareConsumerPerf{shareConsumerPerfOptions: o}
-	if o.Header {
-		fmt.Fprintln(o.IO.Out, "start.time, end.time, data.consumed.in.MB, MB.sec, nMsg.sec, data.consumed.in.nMsg, fetch.time.ms")
-		_ = o.IO.Flush() // the same failure comes back at the end
-	}
+	o.printHeader("start.time, end.time, data.consumed.in.MB, MB.sec, nMsg.sec, data.consumed.in.nMsg, fetch.time.ms")
 	for i := range o.Threads {
 		m := &shareMember{perf: run, index: i + 1, clientID: o.Props["client.id"]}
 		if o.Threads > 1 {
@@ -206,11 +161,6 @@ func (m *shareMember) consume(ctx context.Context, began time.Time) error {
 	return nil
 }
 
-func (c *shareConsumerPerf) date(t time.Time) string {
-	s, _ := javaDate(c.DateFormat, t) // the pattern was tried before
-	return s
-}
-
 func (m *shareMember) printProgress(from, to time.Time, records, bytes int64) {
 	elapsed := to.Sub(from)
 	fmt.Fprintf(m.perf.IO.Out, "%s, %s, %.4f, %.4f, %.4f, %d, %d for share consumer %d\n", m.perf.date(from), m.perf.date(to), float64(m.bytes)/mebibyte,
@@ -238,8 +188,7 @@ func (c *shareConsumerPerf) report(ctx context.Context, began, ended time.Time) 
 		}
 	}
 	if c.records.Load() < c.Records {
-		fmt.Fprintf(c.IO.Out, "WARNING: Exiting before consuming the expected number of records: timeout (%d ms) exceeded. You can use the --timeout option to increase the timeout.\n",
-			c.Timeout.Milliseconds())
+		c.warnExpired()
 	}
 	fmt.Fprintln(c.IO.Out, c.total(began, ended, c.records.Load(), c.bytes.Load()))
 	if c.Metrics {

@@ -22,7 +22,7 @@ import (
 // verifiableConsumerOptions is a parsed command line of kgo verifiable-consumer.
 type verifiableConsumerOptions struct {
 	IO          *IOStreams
-	Open        func(context.Context, client.Properties, ...kgo.Opt) (*client.Client, error)
+	Open        clientOpener
 	Props       client.Properties
 	Topic       string
 	MaxMessages int  // -1: until it is stopped
@@ -132,10 +132,7 @@ func verifiableConsumerRun(ctx context.Context, o *verifiableConsumerOptions) er
 	}
 	c.events.print("startup_complete", nil)
 	close(started)
-	reach, cancel := context.WithTimeout(ctx, o.Wait)
-	err = c.client.Ping(reach)
-	cancel()
-	if err == nil {
+	if err = reach(ctx, c.client, o.Wait); err == nil {
 		err = c.consume(ctx)
 	}
 	interrupted := ctx.Err() != nil
@@ -216,13 +213,7 @@ func (c *verifiableConsumer) report(fetches kgo.Fetches) []readRange {
 		read = append(read, readRange{p.Partition, len(wanted), wanted[0].Offset, last.Offset, last.LeaderEpoch, last})
 		for _, r := range wanted {
 			if c.Verbose {
-				c.events.print("record_data", func(e *event) {
-					e.bytes("key", r.Key)
-					e.bytes("value", r.Value)
-					e.text("topic", r.Topic)
-					e.int("partition", int64(r.Partition))
-					e.int("offset", r.Offset)
-				})
+				c.events.record(r)
 			}
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // eventWriter prints the events of the verifiable tools: one JSON object a line, written out at once, because a test harness reads
@@ -40,6 +42,17 @@ func (w *eventWriter) print(name string, fill func(*event)) {
 	if _, w.failed = w.io.Out.Write(w.line); w.failed == nil {
 		w.failed = w.io.Flush()
 	}
+}
+
+// record prints what a record holds.
+func (w *eventWriter) record(r *kgo.Record) {
+	w.print("record_data", func(e *event) {
+		e.bytes("key", r.Key)
+		e.bytes("value", r.Value)
+		e.text("topic", r.Topic)
+		e.int("partition", int64(r.Partition))
+		e.int("offset", r.Offset)
+	})
 }
 
 // err returns the error of the write that failed.

@@ -19,7 +19,7 @@ import (
 // verifiableProducerOptions is a parsed command line of kgo verifiable-producer.
 type verifiableProducerOptions struct {
 	IO          *IOStreams
-	Open        func(context.Context, client.Properties, ...kgo.Opt) (*client.Client, error)
+	Open        clientOpener
 	Props       client.Properties
 	Topic       string
 	MaxMessages int64 // -1: until it is stopped
@@ -119,9 +119,7 @@ func verifiableProducerRun(ctx context.Context, o *verifiableProducerOptions) er
 	p := &verifiableProducer{verifiableProducerOptions: o, client: cl, events: &eventWriter{io: o.IO}}
 	began := time.Now()
 	p.events.print("startup_complete", nil)
-	reach, cancel := context.WithTimeout(ctx, o.Wait)
-	unreachable := cl.Ping(reach)
-	cancel()
+	unreachable := reach(ctx, cl, o.Wait)
 	if unreachable == nil {
 		p.produce(ctx, &throttle{perSecond: float64(o.Throughput), start: began})
 		// What has been handed over is still sent after an interrupt, as the original does, for as long as the cluster answers.

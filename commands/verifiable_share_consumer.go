@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -89,7 +88,9 @@ func verifiableShareConsumerRun(ctx context.Context, o *verifiableShareConsumerO
 	c.client = cl
 	c.events.print("startup_complete", nil)
 	if o.Reset != "" {
-		if err := o.setReset(ctx, cl); err != nil {
+		// Where the group begins in partitions that it has not read yet.
+		reset := []settingChange{setSetting("share.auto.offset.reset", o.Reset)}
+		if err := alterSettings(ctx, cl, kmsg.ConfigResourceTypeGroupConfig, o.Props["group.id"], reset, false); err != nil {
 			return cl.Cause(err)
 		}
 		c.events.print("offset_reset_strategy_set", func(e *event) { e.text("offsetResetStrategy", o.Reset) })
@@ -105,27 +106,6 @@ func verifiableShareConsumerRun(ctx context.Context, o *verifiableShareConsumerO
 		return &exitError{code: signalCode(ctx)}
 	}
 	return cl.Cause(err)
-}
-
-// setReset sets where the group begins in partitions that it has not read yet.
-func (o *verifiableShareConsumerOptions) setReset(ctx context.Context, cl *client.Client) error {
-	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
-	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, o.Props["group.id"]
-	config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
-	config.Name, config.Op, config.Value = "share.auto.offset.reset", kmsg.IncrementalAlterConfigOp(kadm.SetConfig), &o.Reset
-	resource.Configs = append(resource.Configs, config)
-	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
-	req.Resources = append(req.Resources, resource)
-	resp, err := req.RequestWith(ctx, cl.Client)
-	if err != nil {
-		return err
-	}
-	for _, r := range resp.Resources {
-		if err := serverError(r.ErrorCode, r.ErrorMessage); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // verifiableShareConsumer is a running verifiable-share-consumer.
@@ -192,13 +172,7 @@ func (c *verifiableShareConsumer) report(records []*kgo.Record) []sharedOffsets 
 	for _, r := range records {
 		byPartition[r.Partition] = append(byPartition[r.Partition], r.Offset)
 		if c.Verbose {
-			c.events.print("record_data", func(e *event) {
-				e.bytes("key", r.Key)
-				e.bytes("value", r.Value)
-				e.text("topic", r.Topic)
-				e.int("partition", int64(r.Partition))
-				e.int("offset", r.Offset)
-			})
+			c.events.record(r)
 		}
 	}
 	read := make([]sharedOffsets, 0, len(byPartition))
