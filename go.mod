@@ -23,7 +23,20 @@ require (
 	software.sslmate.com/src/go-pkcs12 v0.7.4
 )
 
-require github.com/dlclark/regexp2 v1.12.0
+require (
+	github.com/dlclark/regexp2 v1.12.0
+	github.com/jcmturner/gokrb5/v8 v8.4.4
+	github.com/twmb/franz-go/pkg/sasl/kerberos v1.1.0
+)
+
+require (
+	github.com/hashicorp/go-uuid v1.0.3 // indirect
+	github.com/jcmturner/aescts/v2 v2.0.0 // indirect
+	github.com/jcmturner/dnsutils/v2 v2.0.0 // indirect
+	github.com/jcmturner/gofork v1.7.6 // indirect
+	github.com/jcmturner/rpc/v2 v2.0.3 // indirect
+	golang.org/x/net v0.30.0 // indirect
+)
 
 require (
 	github.com/rogpeppe/go-internal v1.16.0
@@ -33,6 +46,6 @@ require (
 require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/pmezard/go-difflib v1.0.0 // indirect
-	golang.org/x/crypto v0.22.0 // indirect
+	golang.org/x/crypto v0.28.0 // indirect
 	golang.org/x/sync v0.24.0
 )

@@ -60,7 +60,7 @@ func needJava(t *testing.T) {
 	}
 }
 
-func startApacheJVM(t *testing.T, lab string) *apacheJVM {
+func startApacheJVM(t *testing.T, lab string, jvmOptions ...string) *apacheJVM {
 	t.Helper()
 	needJava(t)
 	jars, err := exec.CommandContext(t.Context(), lab, "classpath").Output()
@@ -79,9 +79,9 @@ func startApacheJVM(t *testing.T, lab string) *apacheJVM {
 			classPath = append(classPath, entry)
 		}
 	}
-	cmd := exec.Command("java", "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.security.manager=allow",
+	cmd := exec.Command("java", append(jvmOptions, "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.security.manager=allow",
 		"--add-opens", "java.base/java.lang=ALL-UNNAMED", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-Dlog4j2.level=error",
-		"-cp", strings.Join(classPath, string(os.PathListSeparator)), "../testdata/interop/ToolHost.java")
+		"-cp", strings.Join(classPath, string(os.PathListSeparator)), "../testdata/interop/ToolHost.java")...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

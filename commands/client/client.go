@@ -5,7 +5,7 @@
 // it, [Explain] turns what went wrong into one line that names the step that failed: resolving a name, connecting, TLS, SASL, or
 // an advertised address that does not answer. [ProducerOptions] and [ConsumerOptions] translate the keys that matter to either.
 //
-// The package knows nothing of commands or of kgo's broker. GSSAPI is not supported.
+// The package knows nothing of commands or of kgo's broker.
 package client
 
 import (
@@ -69,6 +69,9 @@ func newClient(ctx context.Context, p Properties, log *slog.Logger, more []kgo.O
 	d.giveUp = cancel
 	if limit, ok := ctx.Deadline(); ok {
 		d.limit, d.patience = limit, min(d.patience, time.Until(limit)/4)
+		if g, ok := d.mechanism.(*gssapi); ok {
+			g.limit = limit
+		}
 	}
 	if log != nil {
 		d.log, d.patience = log, 0
@@ -129,6 +132,7 @@ func options(p Properties, servers []string) ([]kgo.Opt, *dialer, error) {
 		return nil, nil, err
 	}
 	d := newDialer(servers, tlsConfig, p.Duration("socket.connection.setup.timeout.ms", 10*time.Second))
+	d.mechanism = mechanism
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(servers...),
 		kgo.Dialer(d.dial),

@@ -17,6 +17,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
 )
 
 // Steps of reaching a broker.
@@ -120,6 +121,8 @@ type dialer struct {
 	seeds   []string
 	giveUp  context.CancelCauseFunc
 	timeout time.Duration
+	// mechanism proves to a broker who the client is; nil: not asked for.
+	mechanism sasl.Mechanism
 
 	log *slog.Logger // nil: of a client that gives up
 
@@ -325,10 +328,15 @@ func (d *dialer) Log(_ kgo.LogLevel, msg string, keyvals ...any) {
 		address = strings.Join(d.seeds, ",")
 	}
 	e := &UnreachableError{Address: address, Step: stepSASL, Err: cause}
+	login, refused := errors.AsType[*LoginError](cause)
+	if refused && login.Temporary && d.log != nil {
+		d.log.Warn("waiting for a broker", "error", e)
+		refused = false
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.last = e
-	if errors.Is(cause, kerr.SaslAuthenticationFailed) || errors.Is(cause, kerr.UnsupportedSaslMechanism) {
+	if refused || errors.Is(cause, kerr.SaslAuthenticationFailed) || errors.Is(cause, kerr.UnsupportedSaslMechanism) {
 		d.fatal = e
 		d.giveUp(e)
 	}

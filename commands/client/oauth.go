@@ -51,14 +51,6 @@ func (p Properties) tokenSource(jaas jaasEntry) (tokenSource, error) {
 			return oauth.Auth{Token: strings.TrimSpace(string(b)), Extensions: extensions}, err
 		}, nil
 	}
-	first := func(values ...string) string {
-		for _, v := range values {
-			if v != "" {
-				return v
-			}
-		}
-		return ""
-	}
 	c := &credentialsGrant{
 		endpoint:   endpoint,
 		id:         first(p["sasl.oauthbearer.client.credentials.client.id"], jaas.options["clientId"]),

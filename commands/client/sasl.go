@@ -3,8 +3,6 @@ package client
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -44,9 +42,9 @@ func (p Properties) security() (*tls.Config, sasl.Mechanism, error) {
 
 func (p Properties) mechanism() (sasl.Mechanism, error) {
 	name := strings.ToUpper(p["sasl.mechanism"])
-	jaas, err := parseJAAS(p["sasl.jaas.config"])
+	jaas, err := p.jaas()
 	if err != nil {
-		return nil, &ConfigError{Text: "sasl.jaas.config: " + err.Error()}
+		return nil, err
 	}
 	credentials := func() error {
 		if jaas.options["username"] == "" {
@@ -74,84 +72,7 @@ func (p Properties) mechanism() (sasl.Mechanism, error) {
 			return awsCredentials(ctx, jaas.options["awsProfileName"])
 		}), nil
 	case "", "GSSAPI":
-		return nil, &ConfigError{Text: "sasl.mechanism GSSAPI (Java's default) is not supported", Hint: "set sasl.mechanism to PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM"}
+		return p.kerberos(jaas)
 	}
-	return nil, &ConfigError{Key: "sasl.mechanism", Value: name, Text: "not one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM"}
-}
-
-// jaasEntry is one login module of a JAAS configuration.
-type jaasEntry struct {
-	module  string
-	options map[string]string
-}
-
-// parseJAAS reads `Module required name="value" ...;`.
-func parseJAAS(text string) (jaasEntry, error) {
-	entry := jaasEntry{options: make(map[string]string)}
-	fields, err := jaasFields(text)
-	if err != nil || len(fields) == 0 {
-		return entry, err
-	}
-	entry.module = fields[0]
-	if len(fields) < 2 {
-		return entry, fmt.Errorf("%s has to be followed by required", fields[0])
-	}
-	switch strings.ToLower(fields[1]) {
-	case "required", "requisite", "sufficient", "optional":
-	default:
-		return entry, fmt.Errorf("%s is not a control flag: write required", fields[1])
-	}
-	for _, f := range fields[2:] {
-		name, value, ok := strings.Cut(f, "=")
-		if !ok {
-			return entry, fmt.Errorf("option %s has no value", f)
-		}
-		entry.options[name] = value
-	}
-	return entry, nil
-}
-
-// jaasFields splits at blanks outside quotes, drops the quotes and ends at the semicolon.
-func jaasFields(text string) ([]string, error) {
-	var fields []string
-	var current strings.Builder
-	var quote byte
-	started := false
-	flush := func() {
-		if started {
-			fields = append(fields, current.String())
-		}
-		current.Reset()
-		started = false
-	}
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		switch {
-		case quote != 0 && c == '\\' && i+1 < len(text):
-			i++
-			current.WriteByte(text[i])
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote != 0:
-			current.WriteByte(c)
-		case c == '"' || c == '\'':
-			quote, started = c, true
-		case c == ';':
-			flush()
-			return fields, nil
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
-			flush()
-		default:
-			started = true
-			current.WriteByte(c)
-		}
-	}
-	if quote != 0 {
-		return nil, fmt.Errorf("a %c is not closed", quote)
-	}
-	flush()
-	if len(fields) > 0 {
-		return nil, errors.New("it has to end with a semicolon")
-	}
-	return nil, nil
+	return nil, &ConfigError{Key: "sasl.mechanism", Value: name, Text: "not one of GSSAPI, PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM"}
 }
