@@ -17,7 +17,7 @@ const module = "github.com/kgo-project/kgo/"
 // layers is the dependency rule, lowest row first: a package imports only lower rows, never its own row.
 // Do not relax it to make a build pass: move the interface to its consumer instead.
 var layers = [][]string{
-	{"broker/ident", "broker/vfs", "broker/invariants", "broker/syncx", "broker/netx"},
+	{"broker/ident", "broker/clock", "broker/vfs", "broker/invariants", "broker/syncx", "broker/netx"},
 	{"broker/vfs/errorfs", "broker/batch", "broker/record", "broker/record/schema", "broker/config", "broker/metrics"},
 	{"broker/wire", "broker/auth", "broker/quota", "broker/storage", "broker/console"},
 	{"broker/storage/clean", "broker/storage/check", "broker/quorum", "broker/metadata"},

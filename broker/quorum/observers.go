@@ -25,6 +25,8 @@ type ObserverState struct {
 	LogEndOffset   int64          `json:"end"`
 	LastFetchMs    int64          `json:"fetched"`
 	LastCaughtUpMs int64          `json:"caughtUp"` // -1: never
+
+	heard time.Time // when this node last heard of it: clocks of other machines may be wrong, and this one's may jump
 }
 
 // observers are those that fetch from this node or, where it leads, from a follower that says so.
@@ -40,7 +42,7 @@ func (o *observers) fetched(id ident.BrokerID, dir ident.UUID, offset, end int64
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := ObserverState{ID: id, DirectoryID: dir, LogEndOffset: offset, LastFetchMs: now.UnixMilli(), LastCaughtUpMs: -1}
+	s := ObserverState{ID: id, DirectoryID: dir, LogEndOffset: offset, LastFetchMs: now.UnixMilli(), LastCaughtUpMs: -1, heard: now}
 	if old, ok := o.known[id]; ok {
 		s.LastCaughtUpMs = old.LastCaughtUpMs
 	}
@@ -60,11 +62,12 @@ func (o *observers) put(s ObserverState) {
 }
 
 // merge takes a follower's report.
-func (o *observers) merge(reported []ObserverState) {
+func (o *observers) merge(reported []ObserverState, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range reported {
 		if s.LastFetchMs > o.known[s.ID].LastFetchMs {
+			s.heard = now
 			o.put(s)
 		}
 	}
@@ -75,7 +78,7 @@ func (o *observers) list(now time.Time, voters []Voter) []ObserverState {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	maps.DeleteFunc(o.known, func(_ ident.BrokerID, s ObserverState) bool {
-		return now.Sub(time.UnixMilli(s.LastFetchMs)) > observerSession
+		return now.Sub(s.heard) > observerSession
 	})
 	all := slices.SortedFunc(maps.Values(o.known), func(a, b ObserverState) int { return cmp.Compare(a.ID, b.ID) })
 	return slices.DeleteFunc(all, func(s ObserverState) bool {

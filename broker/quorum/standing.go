@@ -249,7 +249,7 @@ func (r *Replica) stepStatement(m *raftpb.Message) (ok bool, err error) {
 func (r *Replica) answerInquiry(from ident.BrokerID, s statement) error {
 	if len(s.Observers) > 0 {
 		if r.observers != nil {
-			r.observers.merge(s.Observers)
+			r.observers.merge(s.Observers, time.Now())
 		}
 		return nil
 	}

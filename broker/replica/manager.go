@@ -38,8 +38,8 @@ type Config struct {
 	}
 	// BrokerEpoch is this broker's, from its registration; nil: -1.
 	BrokerEpoch func() int64
-	// IncarnationID is what this process registers with; zero: any. The broker leads nothing until the metadata has this registration: what it led
-	// before, it led in a life whose last records may be gone.
+	// IncarnationID is what this process registers with; zero: any. Until the metadata has this registration, it is the past that the broker sees, and nothing is done
+	// about it: see Manager.OnMetadata.
 	IncarnationID ident.UUID
 	// MayLead reports whether nobody can have taken this broker's leaderships away without its knowing; nil: always. While it is false, records that this
 	// broker alone would acknowledge (acks 0 and 1) are refused.
@@ -98,6 +98,7 @@ type Manager struct {
 
 	// applying is held while metadata is acted on. Before mu.
 	applying syncx.Mutex
+	current  bool // an image had this process's registration: see OnMetadata. Guarded by applying.
 
 	// mu guards the table, not what is in it. Never held while a partition's lock is taken.
 	mu struct {

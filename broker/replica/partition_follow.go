@@ -47,6 +47,7 @@ func (p *Partition) position(leaderEpoch int32) (position, error) {
 	}
 	for latest := log.LatestEpoch(); latest > leaderEpoch; latest = log.LatestEpoch() {
 		// No leader can have written that: the log is damaged where the epoch begins. The leader would not know what to make of it, for ever.
+		// The metadata is not older than this broker's registration (see Manager.OnMetadata), and so not older than what the log knows.
 		p.manager.logger.Error("the log has records of a leader epoch that has not begun; they are fetched again", "partition", p.tp.String(), "epoch", latest, "leader_epoch", leaderEpoch)
 		if err := p.truncate(leaderEpoch, firstOfLastEpoch); err != nil {
 			return position{}, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/record"
+	"github.com/kgo-project/kgo/broker/storage"
 )
 
 func TestAcknowledgementWaitsForTheIsr(t *testing.T) {
@@ -90,6 +91,48 @@ func TestTooSmallIsrRefusesAcksAll(t *testing.T) {
 	}
 	if hw := f.partition("t", 0).State().HighWatermark; hw != 0 {
 		t.Errorf("high watermark %d advanced below min.insync.replicas", hw)
+	}
+}
+
+// TestIsrShrinksAfterTheAppend: the followers have the records, and the ISR falls below min.insync.replicas before the producer's answer is worked out. It must
+// not read like a success: whoever is left alone is all that is known to have the records from now on.
+func TestIsrShrinksAfterTheAppend(t *testing.T) {
+	f := newFixture(t, nil, 1)
+	f.brokers(1, 2)
+	f.topic("t", 1, 1, 2)
+	f.apply(&record.ConfigRecord{ResourceType: 2, ResourceName: "t", Name: "min.insync.replicas", Value: new("2")})
+	p := f.partition("t", 0)
+	appendAll := func() appended {
+		t.Helper()
+		a, w, err := p.append(records(2), anyEpoch, AcksAll, storage.AppendOptions{})
+		w.run(f.Manager)
+		if err != nil || a.acknowledged {
+			t.Fatalf("append: %+v, %v", a, err)
+		}
+		return a
+	}
+	replicated, alone := appendAll(), appendAll()
+	f.fetchOne(asFollower(2), at("t", 0, replicated.requiredOffset))
+	f.change("t", 0, func(r *record.PartitionChangeRecord) { r.Isr = []int32{1} })
+
+	results := make(chan []ProduceResult, 1)
+	op := &delayedProduce{partitions: []*Partition{p, p}, done: func(r []ProduceResult) { results <- r }}
+	op.mu.results = []ProduceResult{{BaseOffset: 0}, {BaseOffset: 2}}
+	op.start([]appended{replicated, alone}, time.Millisecond)
+	r := within(t, results)
+	if !errors.Is(r[0].Err, kerr.NotEnoughReplicasAfterAppend) || r[0].BaseOffset != 0 {
+		t.Errorf("what both have: %+v, want NOT_ENOUGH_REPLICAS_AFTER_APPEND and the offset", r[0])
+	}
+	if !errors.Is(r[1].Err, kerr.RequestTimedOut) {
+		t.Errorf("what one has: %+v, want REQUEST_TIMED_OUT: the high watermark must not pass it", r[1])
+	}
+	if s := p.State(); s.HighWatermark != replicated.requiredOffset || s.LogEndOffset != alone.requiredOffset {
+		t.Errorf("high watermark %d, log end %d", s.HighWatermark, s.LogEndOffset)
+	}
+
+	// A coordinator gets the same word.
+	if done, err := p.await(replicated, &coordinatorAppend{done: func(int64, error) {}}, 0); !done || !errors.Is(err, kerr.NotEnoughReplicasAfterAppend) {
+		t.Errorf("a coordinator's append: done %v, %v", done, err)
 	}
 }
 

@@ -17,10 +17,20 @@ import (
 // OnMetadata makes this broker's replicas what the new image says they are: leaders, followers, deleted. It looks at the delta only.
 // It implements metadata.Publisher.
 //
+// Until the image has this process's registration it does nothing. What a broker reads at its start is the cluster's past: a leader that nobody follows any more would
+// have it truncate its log, and a partition that had not been moved here yet, delete it. Everything that its logs can know of was committed before the registration.
+//
 // The order is Kafka's: first what goes away, since a topic may be deleted and created again in one delta, then leaders, then followers.
 func (m *Manager) OnMetadata(delta *metadata.Delta, image *metadata.Image) {
 	m.applying.Lock()
 	defer m.applying.Unlock()
+	if !m.current {
+		if !m.registered(image) {
+			return
+		}
+		m.current = true
+		delta = metadata.Diff(metadata.NewImage(image.ClusterID), image)
+	}
 	for _, t := range delta.DeletedTopics {
 		for id := range t.Partitions {
 			m.remove(ident.TopicPartition{Topic: t.Name, Partition: int32(id)}, t.ID)
@@ -160,7 +170,7 @@ func (m *Manager) hostAgain() {
 			continue // the next delta says so
 		}
 		config := func() storage.LogConfig { return m.logConfig(tp.Topic, image) }
-		if mp.Leader == m.cfg.BrokerID {
+		if mp.Leader == m.cfg.BrokerID && m.registered(image) {
 			m.makeLeader(tp, image.Topic(tp.Topic).ID, mp, config)
 		} else {
 			m.makeFollower(tp, image.Topic(tp.Topic).ID, mp, config)

@@ -2,11 +2,15 @@ package replica
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/metadata"
+	"github.com/kgo-project/kgo/broker/record"
 	"github.com/kgo-project/kgo/broker/storage"
 	"github.com/kgo-project/kgo/broker/vfs"
 	"github.com/kgo-project/kgo/broker/vfs/errorfs"
@@ -49,3 +53,53 @@ func TestReplicasWithoutAHandleComeLater(t *testing.T) {
 		t.Errorf("the directory is offline: %v", d.Err)
 	}
 }
+
+// TestThePastIsNotActedOn restarts a broker that reads its cluster's history again: that a partition is not here yet, and then that another broker leads it in an epoch
+// long over. Its log has newer records, which may be the only ones. Nothing may happen to it before the metadata has come to the registration of this process.
+func TestThePastIsNotActedOn(t *testing.T) {
+	f := newFixture(t, nil, 1)
+	f.brokers(1, 2, 3)
+	id := f.topic("t", 1, 1)
+	f.change("t", 0, func(r *record.PartitionChangeRecord) { r.Leader = 1 }) // epoch 1
+	f.mustProduce("t", 0, 7)
+	f.close()
+
+	f.store, f.offset = metadata.NewStore("cluster"), 0
+	follows := &followRecorder{}
+	life := ident.UUID{1}
+	f.open(func(cfg *Config) { cfg.IncarnationID, cfg.Fetcher = life, follows })
+	intact := func(when string) {
+		t.Helper()
+		log, ok := f.storage.Log(tpOf("t", 0))
+		if !ok || log.LogEndOffset() != 7 {
+			t.Fatalf("%s: the log is gone or cut: %v", when, ok)
+		}
+		if len(f.Partitions()) > 0 || len(follows.followed) > 0 {
+			t.Errorf("%s: %d replicas, following %v", when, len(f.Partitions()), follows.followed)
+		}
+	}
+	f.brokers(1, 2, 3) // the last life's registration
+	f.apply(&record.TopicRecord{Name: "t", TopicId: id}, &record.PartitionRecord{TopicId: id, Replicas: []int32{2}, Isr: []int32{2}, Leader: 2})
+	intact("not here yet")
+	f.change("t", 0, func(r *record.PartitionChangeRecord) {
+		r.Replicas, r.Isr, r.AddingReplicas, r.Directories = []int32{2, 1}, []int32{2, 1}, []int32{1}, make([]ident.UUID, 2)
+	})
+	intact("followed another one")
+	f.change("t", 0, func(r *record.PartitionChangeRecord) {
+		r.Replicas, r.Isr, r.Leader, r.AddingReplicas, r.Directories = []int32{1}, []int32{1}, 1, []int32{}, make([]ident.UUID, 1)
+	})
+	intact("led in its last life")
+	f.apply(&record.RegisterBrokerRecord{BrokerId: 1, BrokerEpoch: f.offset, IncarnationId: life})
+	if s := f.partition("t", 0).State(); !s.Leading || s.LogEndOffset != 7 {
+		t.Errorf("registered: %+v", s)
+	}
+}
+
+// followRecorder is a Fetcher that copies nothing.
+type followRecorder struct{ followed []string }
+
+func (r *followRecorder) Follow(p *Partition, leader ident.BrokerID, leaderEpoch int32) {
+	r.followed = append(r.followed, fmt.Sprintf("%s from %d in %d", p.tp, leader, leaderEpoch))
+}
+func (r *followRecorder) Unfollow(*Partition) {}
+func (r *followRecorder) Close()              {}

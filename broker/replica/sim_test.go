@@ -390,6 +390,7 @@ func (n *simNode) start() {
 	repeat(30*time.Millisecond, n.fetchAll)
 	repeat(300*time.Millisecond, n.manager.tick)
 	repeat(time.Second, n.manager.marks.write)
+	n.apply(n.s.rnd.IntN(len(n.s.log)+1), life) // what its own disk knows of the cluster, which may be long past
 	n.expectMetadata()
 }
 

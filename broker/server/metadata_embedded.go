@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/api"
+	"github.com/kgo-project/kgo/broker/clock"
 	"github.com/kgo-project/kgo/broker/controller"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
@@ -129,6 +130,7 @@ func (s *Server) openStorage(ctx context.Context, clusterID string) error {
 	l := s.opts.Config.Log
 	s.state.log = s.opts.Loggers.Logger("kafka.server.DynamicBrokerConfig")
 	s.opts.Config.NodeID = int32(s.nodeID)
+	s.expiry = clock.NewExpiry(s.opts.Loggers.Logger("kafka.log"))
 	m, err := storage.OpenManager(ctx, storage.ManagerConfig{
 		FS: s.opts.FS, Dirs: s.directories(), ClusterID: clusterID, NodeID: s.nodeID,
 		Defaults: logConfig(s.opts.Config.Topic), RecoveryThreads: l.RecoveryThreads,
@@ -136,7 +138,7 @@ func (s *Server) openStorage(ctx context.Context, clusterID string) error {
 		InitialTaskDelay: l.InitialTaskDelay, RetentionCheck: l.RetentionCheckInterval, FlushCheck: l.FlushSchedulerInterval,
 		CheckpointInterval: l.RecoveryCheckpointInterval, StartOffsetCheckpoint: l.StartOffsetCheckpointInterval,
 		ProducerIDExpiration: l.ProducerIDExpiration, ProducerIDCheck: l.ProducerIDExpirationCheck,
-		Logger: s.opts.Loggers.Logger("kafka.log"), OnDirFailure: s.dirFailed,
+		Expiry: s.expiry, Logger: s.opts.Loggers.Logger("kafka.log"), OnDirFailure: s.dirFailed,
 	})
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/api"
+	"github.com/kgo-project/kgo/broker/clock"
 	"github.com/kgo-project/kgo/broker/coordinator/group"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
@@ -33,6 +34,7 @@ type Server struct {
 	state  dynamicConfig // the configuration in force
 
 	sockets  sockets
+	expiry   *clock.Expiry // by which records and offsets expire
 	storage  *storage.Manager
 	store    *metadata.Store
 	quorum   metadataSource
@@ -128,6 +130,7 @@ func (s *Server) startBroker() {
 		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, IncarnationID: s.life.incarnationID, MayLead: s.life.lease.held, Leadership: (*leaderships)(s), Fetcher: s.newFetchers(), LeaderThrottle: s.copying.leader, DirThrottle: s.copying.dirs, Selector: s.replicaSelector(), Logger: s.opts.Loggers.Logger("kafka.cluster"),
 	})
 	groups := groupConfig(cfg, s.opts.Loggers.Logger("kafka.coordinator.group"))
+	groups.Expiry = s.expiry
 	groups.AssignmentInterval = func() time.Duration { return s.state.config().Groups.ConsumerAssignmentInterval }
 	groups.GroupConfig = func(id string) map[string]string { return s.store.Current().Config(metadata.ConfigGroup, id) }
 	s.groups = group.NewService(groups, group.Dependencies{

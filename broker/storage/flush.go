@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kgo-project/kgo/broker/clock"
 	"github.com/kgo-project/kgo/broker/vfs"
 )
 
@@ -64,7 +65,7 @@ func (l *Log) flushLocked(upTo int64) error {
 	if err := l.syncNames(); err != nil {
 		return l.fail(err)
 	}
-	l.lastFlushMs.Store(nowMs())
+	l.lastFlushMs.Store(clock.Monotonic().Milliseconds())
 	if end > l.recoveryPoint.Load() {
 		l.recoveryPoint.Store(end)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/kgo-project/kgo/broker/clock"
 	"github.com/kgo-project/kgo/broker/vfs"
 )
 
@@ -32,12 +33,12 @@ func limitInWords() string {
 // handlesReportEvery bounds how often the log says so: it may be the answer to every request.
 const handlesReportEvery = 10 * time.Second
 
-var handlesReported atomic.Int64 // when, in Unix nanoseconds
+var handlesReported atomic.Int64 // when, in nanoseconds of the monotonic clock; 0: never
 
 func reportHandles(logger *slog.Logger, err error) {
-	now := time.Now().UnixNano()
+	now := int64(clock.Monotonic())
 	last := handlesReported.Load()
-	if now-last < int64(handlesReportEvery) || !handlesReported.CompareAndSwap(last, now) {
+	if last > 0 && now-last < int64(handlesReportEvery) || !handlesReported.CompareAndSwap(last, now) {
 		return
 	}
 	logger.Error("too many open files: requests that need another one fail until some are closed; raise the limit (ulimit -n, or LimitNOFILE of the service)",

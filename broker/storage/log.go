@@ -45,7 +45,7 @@ type Log struct {
 	logEndOffset        atomic.Int64
 	recoveryPoint       atomic.Int64 // everything before it is on the disk
 	firstUnstableOffset atomic.Int64 // noUnstable: everything is decided
-	lastFlushMs         atomic.Int64
+	lastFlushMs         atomic.Int64 // on the monotonic clock
 
 	failure        atomic.Pointer[OfflineError]
 	gone           atomic.Bool // closed: for readers, which do not take mu

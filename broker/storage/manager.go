@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"github.com/kgo-project/kgo/broker/clock"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/syncx"
 	"github.com/kgo-project/kgo/broker/vfs"
@@ -37,6 +38,7 @@ type ManagerConfig struct {
 	StartOffsetCheckpoint time.Duration // log.flush.start.offset.checkpoint.interval.ms
 	ProducerIDExpiration  time.Duration // producer.id.expiration.ms
 	ProducerIDCheck       time.Duration // producer.id.expiration.check.interval.ms
+	Expiry                *clock.Expiry // the clock by which records expire; nil: one of its own
 
 	Logger       *slog.Logger
 	OnDirFailure func(dir string, err error) // called once for each directory that fails, from any goroutine, no locks held
@@ -80,6 +82,9 @@ func OpenManager(ctx context.Context, cfg ManagerConfig) (*Manager, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.Expiry == nil {
+		cfg.Expiry = clock.NewExpiry(cfg.Logger)
 	}
 	m := &Manager{cfg: cfg, fsys: cfg.FS, logger: cfg.Logger, trash: newTrash()}
 	m.producerIDExpiration.Store(int64(cfg.ProducerIDExpiration))
@@ -237,6 +242,7 @@ func (l *Log) taken(topicID ident.TopicID, cfg LogConfig) error {
 	if err := l.AssignTopicID(topicID); err != nil {
 		return err
 	}
+	l.UpdateConfig(cfg)
 	return l.settleGap(cfg)
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kgo-project/kgo/broker/clock"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/vfs"
 )
@@ -48,10 +49,14 @@ func (m *Manager) every(ctx context.Context, interval time.Duration, do func()) 
 	})
 }
 
+// ExpiryMs is the time by which records and producers expire, in milliseconds since 1970: the wall clock's, unless that has jumped.
+func (m *Manager) ExpiryMs() int64 { return m.cfg.Expiry.Now().UnixMilli() }
+
 // applyRetention drops old segments in all logs. A log whose policy is compact alone loses only what lies before its start.
 func (m *Manager) applyRetention() {
+	now := m.ExpiryMs()
 	for _, l := range m.all() {
-		if _, err := l.DeleteOldSegments(nowMs()); err != nil && !isExpected(err) {
+		if _, err := l.DeleteOldSegments(now); err != nil && !isExpected(err) {
 			m.logger.Error("retention", "topic", l.tp.Topic, "partition", l.tp.Partition, "err", err)
 		}
 	}
@@ -64,7 +69,7 @@ func isExpected(err error) bool {
 }
 
 func (m *Manager) flushOverdue() {
-	now := nowMs()
+	now := clock.Monotonic().Milliseconds()
 	for _, l := range m.all() {
 		end := l.LogEndOffset()
 		limit := l.Config().FlushMs
@@ -85,7 +90,7 @@ func (m *Manager) expireProducers() {
 	if expiration <= 0 {
 		return
 	}
-	before := time.Now().Add(-expiration).UnixMilli()
+	before := m.ExpiryMs() - expiration.Milliseconds()
 	for _, l := range m.all() {
 		l.ExpireProducers(before)
 	}

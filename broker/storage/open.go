@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/kgo-project/kgo/broker/batch"
+	"github.com/kgo-project/kgo/broker/clock"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/vfs"
 )
@@ -379,7 +380,7 @@ func (l *Log) finishOpenLocked(opts *LogOptions, end, now int64) error {
 	l.mu.jitterMs = newJitter(&opts.Config)
 	l.logEndOffset.Store(end)
 	l.highWatermark.Store(start)
-	l.lastFlushMs.Store(now)
+	l.lastFlushMs.Store(clock.Monotonic().Milliseconds())
 	if opts.CleanShutdown {
 		l.recoveryPoint.Store(end)
 	} else {

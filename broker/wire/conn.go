@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kgo-project/kgo/broker/clock"
 	"github.com/kgo-project/kgo/broker/ident"
 )
 
@@ -32,8 +33,8 @@ type Conn struct {
 	in  input // the reader's own
 	raw rawReader
 
-	lastActive atomic.Int64 // UnixNano of the last byte read or written
-	frameStart atomic.Int64 // UnixNano of the start of the frame being read, 0 between frames: for the sweep
+	lastActive atomic.Int64 // clock.Nanos of the last byte read or written
+	frameStart atomic.Int64 // clock.Nanos of the start of the frame being read, 0 between frames: for the sweep
 	frameBytes atomic.Int64 // memory taken for that frame
 
 	wantsMemory atomic.Bool  // the reader waits for the budget
@@ -145,7 +146,7 @@ func (c *Conn) TLS() (tls.ConnectionState, bool) {
 	return tls.ConnectionState{}, false
 }
 
-func (c *Conn) touch(now time.Time) { c.lastActive.Store(now.UnixNano()) }
+func (c *Conn) touch(now time.Time) { c.lastActive.Store(clock.Nanos(now)) }
 
 // enqueue gives a new request its place in the order of responses.
 func (c *Conn) enqueue(r *Request) {

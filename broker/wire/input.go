@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/kgo-project/kgo/broker/clock"
 )
 
 // input is the read side of a connection: bytes that have arrived, in one buffer. Only the reader goroutine touches it.
@@ -57,7 +59,7 @@ func (c *Conn) nextFrame() ([]byte, error) {
 			now := time.Now()
 			c.touch(now)
 			if c.frameStart.Load() == 0 {
-				c.frameStart.Store(now.UnixNano())
+				c.frameStart.Store(clock.Nanos(now))
 			}
 			in.w += n
 			continue

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"syscall"
 	"time"
+
+	"github.com/kgo-project/kgo/broker/clock"
 )
 
 // sweepInterval is how often all connections are looked at. Idle time is measured in minutes, so seconds do.
@@ -33,7 +35,7 @@ func (s *Server) sweepOnce(now time.Time) {
 	var idle []*Conn
 	s.mu.Lock()
 	for c := range s.conns {
-		if s.cfg.IdleTimeout > 0 && now.UnixNano()-c.lastActive.Load() > int64(s.cfg.IdleTimeout) && c.resting() {
+		if s.cfg.IdleTimeout > 0 && clock.Nanos(now)-c.lastActive.Load() > int64(s.cfg.IdleTimeout) && c.resting() {
 			idle = append(idle, c)
 		}
 	}
@@ -59,7 +61,7 @@ func (s *Server) freeMemory(now time.Time) {
 			continue
 		}
 		moving = true
-		if now.UnixNano()-start > int64(hoarding) && c.frameBytes.Load() > 0 && (hoarder == nil || c.frameBytes.Load() > hoarder.frameBytes.Load()) {
+		if clock.Nanos(now)-start > int64(hoarding) && c.frameBytes.Load() > 0 && (hoarder == nil || c.frameBytes.Load() > hoarder.frameBytes.Load()) {
 			hoarder = c
 		}
 	}

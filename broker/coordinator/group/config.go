@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kgo-project/kgo/broker/batch"
+	"github.com/kgo-project/kgo/broker/clock"
 )
 
 // OffsetsTopic is the topic that the coordinator keeps its log in.
@@ -49,9 +50,20 @@ type Config struct {
 	// GroupConfig is the group's own configuration (resource type GROUP), by key; nil when groups have none.
 	GroupConfig func(groupID string) map[string]string
 
+	// Expiry is the clock by which offsets expire; nil: the wall clock as it is.
+	Expiry *clock.Expiry
+
 	// NewID makes the random part of member ids. nil means random UUIDs.
 	NewID  func() string
 	Logger *slog.Logger // nil discards
+}
+
+// expiryNow is the time by which offsets expire.
+func (c *Config) expiryNow(now time.Time) time.Time {
+	if c.Expiry == nil {
+		return now
+	}
+	return c.Expiry.Believed(now)
 }
 
 // DefaultConfig is Kafka's defaults.

@@ -128,7 +128,8 @@ func (s *shard) updateTarget(g *consumerGroup) {
 	if g.groupEpoch <= g.assignmentEpoch {
 		return
 	}
-	if g.assignmentTimestamp > 0 && s.now.UnixMilli()-g.assignmentTimestamp < s.cfg.consumerAssignment(g.groupID).Milliseconds() {
+	since := s.now.UnixMilli() - g.assignmentTimestamp // negative where the wall clock was set back: it must not hold the group up until it has come there again
+	if g.assignmentTimestamp > 0 && since >= 0 && since < s.cfg.consumerAssignment(g.groupID).Milliseconds() {
 		return
 	}
 	a := s.preferredAssignor(g)

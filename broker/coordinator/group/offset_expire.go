@@ -34,7 +34,7 @@ func (s *shard) expireOffsets(groupID string, isSubscribed func(topic string) bo
 	if since == nil {
 		return false
 	}
-	now, allExpired := s.now.UnixMilli(), true
+	now, allExpired := s.cfg.expiryNow(s.now).UnixMilli(), true
 	offsets.each(func(topic string, partition int32, o committed) {
 		expired := now-since(o) >= s.cfg.OffsetsRetention.Milliseconds()
 		if o.expireTimestamp != noExpireTimestamp {

@@ -214,7 +214,7 @@ func (c *Cleaner) Wake() {
 
 func (c *Cleaner) work() {
 	for c.ctx.Err() == nil {
-		if l, run := c.claimDirtiest(time.Now().UnixMilli()); run != nil {
+		if l, run := c.claimDirtiest(c.manager.ExpiryMs()); run != nil {
 			if _, err := run(c.ctx); err != nil && c.ctx.Err() == nil {
 				c.failed(l, err)
 			}
