@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -93,6 +94,8 @@ func (b *bench) latency(ctx context.Context, metric, topic string, addrs []strin
 		return err
 	}
 	conns := len(addrs)
+	// A thread asleep until its next request is due holds its processor of the Go runtime: there must be one for each, or the others wait for it.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2 * conns))
 	batch := recordBatch(1, 100)
 	n := b.scaled(20_000 / conns)
 	each := make([][]time.Duration, conns)
@@ -101,14 +104,10 @@ func (b *bench) latency(ctx context.Context, metric, topic string, addrs []strin
 	start := time.Now().Add(50 * time.Millisecond)
 	for p, addr := range addrs {
 		g.Go(func() error {
-			pacer := newPacer()
-			defer pacer.release()
-			due := start.Add(interval * time.Duration(p) / time.Duration(conns))
-			pacer.until(due)
-			return roundTrips(gctx, addr, n, produceFrame(topic, int32(p), batch), func(head []byte) error {
-				each[p] = append(each[p], time.Since(due))
-				due = due.Add(interval)
-				pacer.until(due)
+			return pacedRoundTrips(gctx, addr, produceFrame(topic, int32(p), batch), pace{
+				first: start.Add(interval * time.Duration(p) / time.Duration(conns)), interval: interval, requests: n,
+			}, func(head []byte, latency time.Duration) error {
+				each[p] = append(each[p], latency)
 				return produceError(head, topic)
 			})
 		})

@@ -3,8 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"runtime"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,26 +28,4 @@ func settle(dir string, size int64) error {
 		}
 	}
 	return nil
-}
-
-// pacer waits for points in time on a thread of its own by the kernel's fine timer: the Go runtime's sleeps end up to a millisecond late, which would be
-// most of what is measured.
-type pacer struct{}
-
-func newPacer() pacer {
-	runtime.LockOSThread()
-	return pacer{}
-}
-
-func (pacer) release() { runtime.UnlockOSThread() }
-
-func (pacer) until(due time.Time) {
-	for {
-		left := time.Until(due)
-		if left <= 0 {
-			return
-		}
-		ts := unix.NsecToTimespec(int64(left))
-		_ = unix.Nanosleep(&ts, nil) // interrupted: the loop goes on
-	}
 }
