@@ -100,6 +100,9 @@ func runRound(ctx context.Context, o options, sys system, round int, wanted map[
 	if !anyWanted(scenarios, wanted) {
 		return nil
 	}
+	if err := settle(o.dataDir, 0); err != nil { // the end of the system before left data to write and files to delete
+		return err
+	}
 	srv, err := sys.start(ctx)
 	if err != nil {
 		return fmt.Errorf("start: %w", err)

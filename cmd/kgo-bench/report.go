@@ -18,6 +18,7 @@ type report struct {
 	rounds  int // that are over
 	order   []metric
 	values  map[string]map[metric][]float64 // by system
+	remarks []string                        // about figures that are missing
 }
 
 type metric struct{ name, unit string }
@@ -77,6 +78,8 @@ func (r *report) add(sys system, name, unit string, v float64) {
 	r.values[sys.name()][m] = append(r.values[sys.name()][m], v)
 }
 
+func (r *report) remark(sentence string) { r.remarks = append(r.remarks, sentence) }
+
 // median of the rounds, and whether there is any.
 func (r *report) median(sys string, m metric) (float64, bool) {
 	v := slices.Sorted(slices.Values(r.values[sys][m]))
@@ -108,6 +111,9 @@ func (r *report) write(path string) error {
 		}
 		wanted, met := judge(m.name, own, other, beside)
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", m.name, m.unit, figure(own), otherText, ratio, wanted, met)
+	}
+	for _, s := range r.remarks {
+		b.WriteString("\n" + s + "\n")
 	}
 	b.WriteString("\n")
 	fmt.Print(b.String())
