@@ -45,6 +45,7 @@ type testNode struct {
 	store   *metadata.Store
 	replica *replica.Manager
 	logs    *storage.Manager
+	copying *replica.Fetchers
 	server  *wire.Server
 	stop    func() // nil while it is down
 
@@ -90,12 +91,12 @@ func (n *testNode) start() {
 		t.Fatal(err)
 	}
 	config := storage.DefaultLogConfig()
-	fetchers := replica.NewFetchers(replica.FetcherConfig{
+	n.copying = replica.NewFetchers(replica.FetcherConfig{
 		BrokerID: n.id, BrokerEpoch: func() int64 { return 1 }, Connect: n.connect,
 		MaxWait: n.cluster.maxWait, MinBytes: 1, MaxBytes: 1 << 20, PartitionMaxBytes: 64 << 10, Backoff: 10 * time.Millisecond,
 	})
 	n.replica = replica.New(replica.Config{
-		BrokerID: n.id, Storage: n.logs, Metadata: n.store, FetchSessionSlots: 10, Fetcher: fetchers, ReplicaLagTimeMax: 300 * time.Millisecond,
+		BrokerID: n.id, Storage: n.logs, Metadata: n.store, FetchSessionSlots: 10, Fetcher: n.copying, ReplicaLagTimeMax: 300 * time.Millisecond,
 		LogConfig:  func(string, map[string]string) storage.LogConfig { return config },
 		Controller: n.cluster, BrokerEpoch: func() int64 { return 1 },
 	})
@@ -314,6 +315,48 @@ func TestNewPartitionDoesNotWaitForOthers(t *testing.T) {
 			t.Fatalf("partition %d: %v", partition+1, r.Err)
 		}
 	}
+}
+
+// TestFetchersChangeWhileRecordsCome: num.replica.fetchers changes under a producer that waits for all replicas; nothing is lost, doubled, or held up.
+func TestFetchersChangeWhileRecordsCome(t *testing.T) {
+	c := newTestCluster(t, 3)
+	const partitions = 8
+	for p := range int32(partitions - 1) {
+		c.publish(&record.PartitionRecord{TopicId: c.topicID, PartitionId: p + 1, Replicas: []int32{1, 2, 3}, Isr: []int32{1, 2, 3}, Leader: 1})
+	}
+	c.await("1 leads them", func() bool {
+		p, err := c.nodes[0].replica.Partition(ident.TopicPartition{Topic: "t", Partition: partitions - 1})
+		return err == nil && p.State().Leading
+	})
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for p := range int32(partitions) {
+		wg.Go(func() {
+			for i := range 40 {
+				if r := c.produceTo(1, p, replica.AcksAll, fmt.Sprint("value-", i)); r.Err != nil || r.BaseOffset != int64(i) {
+					t.Errorf("partition %d, record %d: %+v", p, i, r)
+					return
+				}
+			}
+		})
+	}
+	var changing sync.WaitGroup
+	changing.Go(func() {
+		for n := 2; ; n = 1 + n%4 {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			for _, follower := range c.nodes[1:] {
+				follower.copying.SetFetchers(n)
+			}
+		}
+	})
+	wg.Wait()
+	close(done)
+	changing.Wait()
+	c.awaitEqual(1, 2, 3)
 }
 
 // TestUncommittedRecordsAreTruncated has a leader with records that nobody copied come back as a follower.

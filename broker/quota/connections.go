@@ -41,6 +41,13 @@ func (c *Connections) SetLimits(l ConnectionLimits) {
 	c.limits = l
 }
 
+// Limits are what SetLimits has set.
+func (c *Connections) Limits() ConnectionLimits {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.limits
+}
+
 // SetAddresses replaces the limits of addresses, in connections a second; the zero Addr is for all that aren't named.
 func (c *Connections) SetAddresses(rates map[netip.Addr]float64) {
 	c.mu.Lock()

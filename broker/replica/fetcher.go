@@ -23,7 +23,7 @@ type FetcherConfig struct {
 	// that came back elsewhere is found.
 	Connect func(leader ident.BrokerID) Requester
 
-	Fetchers          int           // num.replica.fetchers: connections to each leader
+	Fetchers          int           // num.replica.fetchers: connections to each leader; SetFetchers changes it
 	MaxWait           time.Duration // replica.fetch.wait.max.ms
 	MinBytes          int           // replica.fetch.min.bytes
 	MaxBytes          int           // replica.fetch.response.max.bytes
@@ -54,9 +54,17 @@ type Fetchers struct {
 	// mu guards who copies what. Before a fetcher's own lock.
 	mu struct {
 		syncx.Mutex
-		loops map[fetcherKey]*fetcher
-		where map[*Partition]fetcherKey
+		loops     map[fetcherKey]*fetcher
+		where     map[*Partition]fetcherKey
+		perLeader int                   // loops for each leader; at least 1
+		parked    map[*Partition]parked // to be followed again when SetFetchers has ended the loops there were
 	}
+}
+
+// parked is a partition between two loops.
+type parked struct {
+	leader      ident.BrokerID
+	leaderEpoch int32
 }
 
 type fetcherKey struct {
@@ -72,11 +80,12 @@ func NewFetchers(cfg FetcherConfig) *Fetchers {
 	if cfg.BrokerEpoch == nil {
 		cfg.BrokerEpoch = func() int64 { return -1 }
 	}
-	cfg.Fetchers = max(1, cfg.Fetchers)
 	f := &Fetchers{cfg: cfg, logger: cfg.Logger}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.mu.loops = make(map[fetcherKey]*fetcher)
 	f.mu.where = make(map[*Partition]fetcherKey)
+	f.mu.perLeader = max(1, cfg.Fetchers)
+	f.mu.parked = make(map[*Partition]parked)
 	return f
 }
 
@@ -84,7 +93,13 @@ func NewFetchers(cfg FetcherConfig) *Fetchers {
 func (f *Fetchers) Follow(p *Partition, leader ident.BrokerID, leaderEpoch int32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key := fetcherKey{leader: leader, index: fetcherIndex(p.tp, f.cfg.Fetchers)}
+	f.followLocked(p, leader, leaderEpoch)
+}
+
+func (f *Fetchers) followLocked(p *Partition, leader ident.BrokerID, leaderEpoch int32) {
+	f.mu.AssertHeld()
+	delete(f.mu.parked, p)
+	key := fetcherKey{leader: leader, index: fetcherIndex(p.tp, f.mu.perLeader)}
 	if old, ok := f.mu.where[p]; ok && old != key {
 		f.removeLocked(p, old)
 	}
@@ -95,7 +110,10 @@ func (f *Fetchers) Follow(p *Partition, leader ident.BrokerID, leaderEpoch int32
 	if l == nil {
 		l = newFetcher(f, key)
 		f.mu.loops[key] = l
-		f.wg.Go(l.run)
+		f.wg.Go(func() {
+			defer close(l.done)
+			l.run()
+		})
 	}
 	f.mu.where[p] = key
 	l.add(p, leaderEpoch)
@@ -105,6 +123,7 @@ func (f *Fetchers) Follow(p *Partition, leader ident.BrokerID, leaderEpoch int32
 func (f *Fetchers) Unfollow(p *Partition) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	delete(f.mu.parked, p)
 	if key, ok := f.mu.where[p]; ok {
 		f.removeLocked(p, key)
 	}
@@ -118,6 +137,47 @@ func (f *Fetchers) removeLocked(p *Partition, key fetcherKey) {
 		delete(f.mu.loops, key)
 		l.cancel()
 	}
+}
+
+// SetFetchers changes how many loops there are for each leader (num.replica.fetchers). Partitions are handed over when no loop is at work on them: two of
+// them would get in each other's way. It must not be called with the lock of a partition held.
+func (f *Fetchers) SetFetchers(n int) {
+	f.mu.Lock()
+	n = max(1, n)
+	if n == f.mu.perLeader {
+		f.mu.Unlock()
+		return
+	}
+	f.logger.Info("number of fetchers for each leader changed", "before", f.mu.perLeader, "now", n)
+	f.mu.perLeader = n
+	var ending []*fetcher
+	for _, l := range f.mu.loops {
+		ending = append(ending, l)
+	}
+	for p, key := range f.mu.where {
+		f.mu.parked[p] = parked{key.leader, f.mu.loops[key].epochOf(p)}
+	}
+	for p := range f.mu.parked {
+		if key, ok := f.mu.where[p]; ok {
+			f.removeLocked(p, key)
+		}
+	}
+	f.mu.Unlock()
+	for _, l := range ending {
+		<-l.done
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for p, at := range f.mu.parked { // without those that were followed anew, or no longer, meanwhile
+		f.followLocked(p, at.leader, at.leaderEpoch)
+	}
+}
+
+// PerLeader is how many loops there are at most for each leader.
+func (f *Fetchers) PerLeader() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mu.perLeader
 }
 
 // Close stops all copying and waits for it.

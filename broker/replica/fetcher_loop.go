@@ -21,6 +21,7 @@ type fetcher struct {
 	client  Requester
 	ctx     context.Context //nolint:containedctx // the loop's lifetime
 	cancel  context.CancelFunc
+	done    chan struct{} // closed when it has ended
 	wake    chan struct{} // capacity 1: a token says that partitions were added
 	session clientSession // the loop's own
 
@@ -51,7 +52,7 @@ const throttlePoll = 50 * time.Millisecond
 const registrationPoll = 5 * time.Millisecond
 
 func newFetcher(owner *Fetchers, key fetcherKey) *fetcher {
-	f := &fetcher{owner: owner, key: key, client: owner.cfg.Connect(key.leader), wake: make(chan struct{}, 1)}
+	f := &fetcher{owner: owner, key: key, client: owner.cfg.Connect(key.leader), done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	f.ctx, f.cancel = context.WithCancel(owner.ctx)
 	f.mu.partitions = make(map[*Partition]*followed)
 	return f
@@ -96,6 +97,13 @@ func (f *fetcher) remove(p *Partition) (left int) {
 	defer f.mu.Unlock()
 	delete(f.mu.partitions, p)
 	return len(f.mu.partitions)
+}
+
+// epochOf is the leader epoch in which p is copied.
+func (f *fetcher) epochOf(p *Partition) int32 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mu.partitions[p].leaderEpoch
 }
 
 // due lists the partitions to fetch now, by name, and when the next of the others is.

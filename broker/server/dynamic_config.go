@@ -79,6 +79,7 @@ func (s *Server) configChanged(cfg *config.Broker) {
 	}
 	if s.copying != nil {
 		s.copying.setRates(cfg)
+		s.fetchers.SetFetchers(cfg.Replica.Fetchers)
 	}
 	if s.storage != nil {
 		s.storage.SetProducerIDExpiration(cfg.Log.ProducerIDExpiration)

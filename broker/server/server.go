@@ -41,6 +41,7 @@ type Server struct {
 	replicas *replica.Manager
 	groups   *group.Service
 	copying  *replicationQuotas
+	fetchers *replica.Fetchers
 	quotas   *quota.Manager
 	incoming *quota.Connections
 	cleaner  *clean.Cleaner
@@ -124,10 +125,11 @@ func (s *Server) startBroker() {
 	cfg := s.state.config()
 	s.life = newLifecycle()
 	s.copying = newReplicationQuotas(s.NodeID)
+	s.fetchers = s.newFetchers()
 	s.replicas = replica.New(replica.Config{
 		BrokerID: s.nodeID, Storage: s.storage, Metadata: s.store, LogConfig: s.state.topicLogConfig,
 		ReplicaLagTimeMax: cfg.Replica.LagTimeMax, CheckpointInterval: cfg.Replica.HWCheckpointInterval, FetchSessionSlots: cfg.Replica.FetchSessions,
-		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, IncarnationID: s.life.incarnationID, MayLead: s.life.lease.held, Leadership: (*leaderships)(s), Fetcher: s.newFetchers(), LeaderThrottle: s.copying.leader, DirThrottle: s.copying.dirs, Selector: s.replicaSelector(), Logger: s.opts.Loggers.Logger("kafka.cluster"),
+		Controller: s.quorum, BrokerEpoch: s.life.epoch.Load, IncarnationID: s.life.incarnationID, MayLead: s.life.lease.held, Leadership: (*leaderships)(s), Fetcher: s.fetchers, LeaderThrottle: s.copying.leader, DirThrottle: s.copying.dirs, Selector: s.replicaSelector(), Logger: s.opts.Loggers.Logger("kafka.cluster"),
 	})
 	groups := groupConfig(cfg, s.opts.Loggers.Logger("kafka.coordinator.group"))
 	groups.Expiry = s.expiry

@@ -85,6 +85,11 @@ func (m *Manager) flushOverdue() {
 // SetProducerIDExpiration changes producer.id.expiration.ms; the next look at the producers heeds it.
 func (m *Manager) SetProducerIDExpiration(d time.Duration) { m.producerIDExpiration.Store(int64(d)) }
 
+// ProducerIDExpiration is producer.id.expiration.ms.
+func (m *Manager) ProducerIDExpiration() time.Duration {
+	return time.Duration(m.producerIDExpiration.Load())
+}
+
 func (m *Manager) expireProducers() {
 	expiration := time.Duration(m.producerIDExpiration.Load())
 	if expiration <= 0 {

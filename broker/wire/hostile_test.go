@@ -246,10 +246,10 @@ func TestSlowReaderIsIsolated(t *testing.T) {
 }
 
 func TestIdleConnectionsAreClosed(t *testing.T) {
-	s, addr := testServer(t, Config{IdleTimeout: 50 * time.Millisecond}, Listener{}, API{Key: 3, Min: 0, Max: 12, Handle: func(r *Request) {
+	s, addr := testServer(t, Config{IdleTimeout: 400 * time.Millisecond}, Listener{}, API{Key: 3, Min: 0, Max: 12, Handle: func(r *Request) {
 		go func() {
 			// The handler takes longer than the idle time: no reason to close.
-			<-time.After(200 * time.Millisecond)
+			<-time.After(time.Second)
 			r.Respond(kmsg.NewPtrMetadataResponse())
 		}()
 	}})

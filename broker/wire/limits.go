@@ -55,6 +55,13 @@ func (s *Server) SetLimits(limits Limits) {
 	s.slotFree.Broadcast()
 }
 
+// Limits are what SetLimits has set.
+func (s *Server) Limits() Limits {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limits
+}
+
 // protectedLocked reports whether max.connections doesn't hold for a listener.
 func (s *Server) protectedLocked(l *service) bool {
 	return l.Name == s.limits.Protected && len(s.listeners) > 1
