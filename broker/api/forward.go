@@ -20,15 +20,17 @@ const forwardTimeout = 30 * time.Second
 func (h *Handlers) forward(r *wire.Request) { h.ask(r, r.Body, r.Respond) }
 
 // errCutOff is why a change was not brought to the controller.
-var errCutOff = errors.New("this broker is not in touch with the controller")
+var errCutOff = wire.Refusef(kerr.NotController, "This broker is not in touch with the metadata quorum, and nothing can be changed without it.")
 
 // current makes sure that a change is still wanted before it is brought to the controller. A broker that was cut off, or asleep, may have held it for any time:
 // a client that gave it up, and set something newer by way of another broker, must not have it overwritten. So a broker whose session may be
 // over is first in touch again, and then the client must still be there.
 func (h *Handlers) current(ctx context.Context, r *wire.Request) error {
 	if h.InTouch != nil {
+		ctx, cancel := context.WithTimeout(ctx, quorumPatience)
+		defer cancel()
 		if err := h.InTouch(ctx); err != nil {
-			return fmt.Errorf("%w: %w: %w", kerr.NotController, errCutOff, err)
+			return errCutOff // another broker may do better, which clients take NOT_CONTROLLER to mean
 		}
 	}
 	if r.Conn.HungUp() {

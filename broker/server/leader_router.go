@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/api"
@@ -19,11 +20,17 @@ import (
 	"github.com/kgo-project/kgo/broker/wire"
 )
 
-const leaderPoll = 20 * time.Millisecond // between looks for a leader
+const (
+	leaderPoll = 20 * time.Millisecond // between looks for a leader
+	// leaderPatience is how long a request waits for one. Elections take a second or two; a client that is told so sooner than it gives up knows what is wrong.
+	leaderPatience = 8 * time.Second
+)
 
 // leaderRouter brings a request to the active controller, whichever voter's it is: this node's own without the network, another's over its
 // listener for controllers. While there is none, and when it dies over a request, the request waits for the next, as in Apache Kafka's brokers:
-// one that was carried out already is then asked for again, and answered accordingly (TOPIC_ALREADY_EXISTS).
+// one that was carried out already is then asked for again, and answered accordingly (TOPIC_ALREADY_EXISTS). Without a quorum it is refused after a while.
+//
+// DEVIATION(kafka): Apache Kafka's brokers wait for a minute, when most clients have given up.
 type leaderRouter struct {
 	nodeID  ident.BrokerID
 	local   *controller.Controller
@@ -44,6 +51,7 @@ type clientOf struct {
 
 // submit has the active controller handle the request. caller is of use where that is this node's.
 func (r *leaderRouter) submit(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error) {
+	began := time.Now()
 	for {
 		resp, err := r.try(ctx, caller, req)
 		if err == nil || !errors.Is(err, controller.ErrNotController) && !errors.Is(err, errForwarding) {
@@ -54,6 +62,9 @@ func (r *leaderRouter) submit(ctx context.Context, caller *controller.Context, r
 		}
 		if r.alone() { // a lone voter that doesn't lead is starting or stopping
 			return nil, err
+		}
+		if time.Since(began) > leaderPatience {
+			return nil, wire.Refusef(kerr.RequestTimedOut, "The metadata quorum has no active controller, and nothing can be changed without one: %v", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -93,6 +104,8 @@ func (r *leaderRouter) try(ctx context.Context, caller *controller.Context, req 
 
 // elsewhere has any member bring the request to the leader.
 func (r *leaderRouter) elsewhere(ctx context.Context, q *remoteQuorum, req kmsg.Request) (kmsg.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, leaderPatience) // a member that hangs must not use up the client's patience
+	defer cancel()
 	resp, err := q.Request(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errForwarding, err)
