@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kgo-project/kgo/broker/config"
+	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/netx"
 	"github.com/kgo-project/kgo/broker/server"
 )
@@ -52,7 +53,8 @@ localhost:9092 that keeps its data in ` + defaultDataDir("~") + `.
 
 The file is Apache Kafka's own. With process.roles=broker,controller the metadata quorum runs inside the
 process; a file from the ZooKeeper days (broker.id, zookeeper.connect) looks for a kgo coordinator at
-zookeeper.connect. KAFKA_... variables of the environment win over the file, --override wins over both.
+zookeeper.connect. KAFKA_... variables of the environment win over the file, --override wins over both;
+CLUSTER_ID names the cluster of a node that is new, as in Apache's image.
 
 The broker stops cleanly on SIGTERM and Ctrl-C, and survives kill -9.`,
 		Example: `  kgo server
@@ -119,6 +121,19 @@ func defaultDataDir(home string) string {
 	return filepath.Join(home, ".local", "share", "kgo")
 }
 
+// environmentClusterID is CLUSTER_ID, by which Apache's image formats the directories of a new node, "" where it is not set.
+func environmentClusterID(environ []string) (string, error) {
+	for _, kv := range environ {
+		if id, ok := strings.CutPrefix(kv, "CLUSTER_ID="); ok && id != "" {
+			if _, err := ident.ParseUUID(id); err != nil {
+				return "", fmt.Errorf("CLUSTER_ID=%s of the environment is no cluster id: unset it, or make one with kgo storage random-uuid", id)
+			}
+			return id, nil
+		}
+	}
+	return "", nil
+}
+
 func runServer(ctx context.Context, o *serverOptions) error {
 	layers, cfg, warnings, err := o.load()
 	if err != nil {
@@ -140,7 +155,11 @@ func runServer(ctx context.Context, o *serverOptions) error {
 	if file := os.Getenv(labCutsVariable); file != "" {
 		network = netx.NewCuts(netx.TCP(), file)
 	}
-	s, err := server.Start(ctx, server.Options{Network: network, Layers: layers, Config: cfg, Loggers: loggers, AdminAddr: o.adminAddr, Version: version, FourLetter: fourLetterWords(cfg)})
+	clusterID, err := environmentClusterID(o.environ)
+	if err != nil {
+		return err
+	}
+	s, err := server.Start(ctx, server.Options{Network: network, ClusterID: clusterID, Layers: layers, Config: cfg, Loggers: loggers, AdminAddr: o.adminAddr, Version: version, FourLetter: fourLetterWords(cfg)})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped while it was starting, as it was told

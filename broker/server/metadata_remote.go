@@ -40,6 +40,9 @@ func (s *Server) openRemote(ctx context.Context) error { //nolint:contextcheck /
 	if err != nil {
 		return err
 	}
+	if id := s.opts.ClusterID; id != "" && id != q.cluster {
+		return fmt.Errorf("the metadata quorum at %s belongs to cluster %s, this broker to %s: correct %s, or the cluster id that the broker is given", q.addresses(), q.cluster, id, key)
+	}
 	s.nodeID = s.chooseNodeID(nextBrokerID(described))
 	if err := s.openStorage(ctx, q.cluster); err != nil {
 		return err

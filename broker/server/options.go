@@ -13,7 +13,8 @@ import (
 type Options struct {
 	Layers *config.Layers
 	Config *config.Broker
-	// ClusterID names a new cluster; "": a random id. A directory that belongs to another cluster is an error.
+	// ClusterID names the cluster that the node makes or joins; "": a random id, or whatever the quorum and the directories say. A directory or a
+	// quorum of another cluster is an error.
 	ClusterID string
 	// AdminAddr is where /metrics, /healthz and /readyz are served; "": nowhere.
 	AdminAddr string
