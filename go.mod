@@ -25,6 +25,7 @@ require (
 
 require (
 	github.com/dlclark/regexp2 v1.12.0
+	github.com/fatih/color v1.19.0
 	github.com/jcmturner/gokrb5/v8 v8.4.4
 	github.com/twmb/franz-go/pkg/sasl/kerberos v1.1.0
 )
@@ -35,6 +36,8 @@ require (
 	github.com/jcmturner/dnsutils/v2 v2.0.0 // indirect
 	github.com/jcmturner/gofork v1.7.6 // indirect
 	github.com/jcmturner/rpc/v2 v2.0.3 // indirect
+	github.com/mattn/go-colorable v0.1.14 // indirect
+	github.com/mattn/go-isatty v0.0.20 // indirect
 	golang.org/x/net v0.30.0 // indirect
 )
 

@@ -35,7 +35,7 @@ func newAclsCmd(f *Factory, runF func(*aclsOptions) error) *cobra.Command {
 		example: "  kgo acls --add --allow-principal User:alice --operation Read --topic hello\n  kgo acls --add --allow-principal User:alice --consumer --topic hello --group readers\n  kgo acls --list --topic hello\n  kgo acls --remove --topic hello --force",
 		extras:  []opt.Option{extraOutput, extraTimeout, extraYes},
 		fail: func(err error) {
-			fmt.Fprintln(f.IO.Out, "Error while executing ACL command: "+javaError(err))
+			say(f.IO.Out, "Error while executing ACL command: %s\n", javaError(err))
 		},
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {

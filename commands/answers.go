@@ -51,7 +51,7 @@ func confirm(s *IOStreams, question string) error {
 	if !s.Interactive() {
 		return nil
 	}
-	fmt.Fprintf(s.ErrOut, "%s (y/n) ", question)
+	fmt.Fprintf(s.ErrOut, "%s (y/n) ", paint(s.ErrOut, caution, question))
 	line, err := bufio.NewReader(s.In).ReadString('\n')
 	if err != nil && line == "" {
 		return errNotConfirmed

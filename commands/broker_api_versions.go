@@ -138,7 +138,7 @@ func apiViews(resp *kmsg.ApiVersionsResponse) []apiView {
 func (v *brokerAPIsView) print(w io.Writer) {
 	fmt.Fprintf(w, "%s:%d (id: %d rack: %s isFenced: false) -> ", v.Host, v.Port, v.ID, orNull(v.Rack))
 	if v.Error != "" {
-		fmt.Fprintf(w, "ERROR: %s\n", v.Error)
+		say(w, "ERROR: %s\n", v.Error)
 		return
 	}
 	lines := make([]string, 0, len(v.APIs))

@@ -35,7 +35,7 @@ func newClientMetricsCmd(f *Factory, runF func(*clientMetricsOptions) error) *co
 		extras:      []opt.Option{extraOutput, extraTimeout},
 		plainConfig: true,
 		fail: func(err error) {
-			fmt.Fprintln(f.IO.Out, "Error while executing client metrics command : "+client.Explain(err))
+			say(f.IO.Out, "Error while executing client metrics command : %s\n", client.Explain(err))
 		},
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {

@@ -53,7 +53,7 @@ func newConfigsCmd(f *Factory, runF func(*configsOptions) error) *cobra.Command 
 		if err == nil || errors.As(err, &wrong) {
 			return err
 		}
-		fmt.Fprintf(f.IO.ErrOut, "Error while executing config command with args '%s'\n%s\n", strings.Join(set.Args, " "), client.Explain(err))
+		say(f.IO.ErrOut, "Error while executing config command with args '%s'\n%s\n", strings.Join(set.Args, " "), client.Explain(err))
 		return ErrSilent
 	})
 }
@@ -221,7 +221,7 @@ func (o *configsOptions) changes(set *opt.Set) error {
 	} else if path != "" {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			fmt.Fprintf(o.IO.ErrOut, "Error while executing config command with args '%s'\n%s\n", strings.Join(set.Args, " "), path)
+			say(o.IO.ErrOut, "Error while executing config command with args '%s'\n%s\n", strings.Join(set.Args, " "), path)
 			return ErrSilent
 		}
 		p, err := client.Parse(text)

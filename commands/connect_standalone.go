@@ -57,7 +57,7 @@ func connectStandaloneRun(ctx context.Context, o *connectStandaloneOptions) erro
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // a worker lives beside other things: a little more work for half the memory
 	}
-	handler := tint.NewTextHandler(o.IO.ErrOut, &tint.Options{Level: slog.LevelDebug - 4, TimeFormat: "2006-01-02 15:04:05.000", NoColor: !o.IO.Color()})
+	handler := tint.NewTextHandler(o.IO.ErrOut, &tint.Options{Level: slog.LevelDebug - 4, TimeFormat: "2006-01-02 15:04:05.000", NoColor: !showsColor(o.IO.ErrOut)})
 	err := standalone.Run(ctx, standalone.Options{WorkerFile: o.Worker, Connectors: o.Connectors, Log: slog.New(handler), Level: level})
 	if err != nil {
 		return &exitError{code: 2, err: err} // as Apache's worker

@@ -83,5 +83,12 @@ func settingsOf(_ *Factory, set *opt.Set, file string, options ...string) (map[s
 
 // javaLog prints a line as the original's logging does.
 func javaLog(w io.Writer, level, text, logger string) {
-	fmt.Fprintf(w, "[%s] %s %s (%s)\n", time.Now().Format("2006-01-02 15:04:05,000"), level, text, logger)
+	s := unmarked
+	switch level {
+	case "ERROR":
+		s = failure
+	case "WARN":
+		s = caution
+	}
+	fmt.Fprintf(w, "[%s] %s %s (%s)\n", time.Now().Format("2006-01-02 15:04:05,000"), paint(w, s, level), text, logger)
 }

@@ -113,7 +113,7 @@ func (o *consoleProducerOptions) parse(f *Factory, set *opt.Set) error {
 		return err
 	}
 	if set.Has("max-partition-memory-bytes") {
-		fmt.Fprintln(f.IO.Out, "Warning: --max-partition-memory-bytes is deprecated and will be removed in Apache Kafka 5.0. Use --batch-size instead.")
+		say(f.IO.Out, "Warning: --max-partition-memory-bytes is deprecated and will be removed in Apache Kafka 5.0. Use --batch-size instead.\n")
 	}
 	for _, s := range producerSettings {
 		if s.number {

@@ -112,7 +112,7 @@ func (o *consumerGroupsOptions) check(set *opt.Set) error {
 			return opt.Usagef("Option [reset-offsets] only accepts one of [execute] and [dry-run]")
 		}
 		if !set.Has("dry-run") && !set.Has("execute") {
-			fmt.Fprintln(o.IO.ErrOut, "WARN: No action will be performed as the --execute option is missing. In version 5.0, this command will require either --dry-run or --execute to be specified. You should add the --dry-run option explicitly if you are scripting this command and want to keep the current default behavior without prompting.")
+			say(o.IO.ErrOut, "WARN: No action will be performed as the --execute option is missing. In version 5.0, this command will require either --dry-run or --execute to be specified. You should add the --dry-run option explicitly if you are scripting this command and want to keep the current default behavior without prompting.\n")
 		}
 		if noGroup {
 			return opt.Usagef("Option [reset-offsets] takes one of these options: [all-groups], [group]")
@@ -158,30 +158,35 @@ func (o *consumerGroupsOptions) list(ctx context.Context, cl *client.Client) err
 			o.Types != nil && !slices.Contains(o.Types, strings.ToLower(v.Type))
 	})
 	return o.Output.write(o.IO.Out, views, func(w io.Writer) error {
+		if !o.ShowState && !o.ShowType {
+			for _, v := range views {
+				fmt.Fprintln(w, v.Group)
+			}
+			return nil
+		}
 		width := 15
 		for _, v := range views {
 			width = max(width, len(v.Group))
 		}
-		row := func(group, kind, state string) {
-			if !o.ShowState && !o.ShowType {
-				fmt.Fprintln(w, group)
-				return
-			}
-			fmt.Fprintf(w, "%-*s", width+10, group)
+		widths := []int{width + 10}
+		row := func(group, kind, state string) []string {
+			cells := []string{group}
 			if o.ShowType {
-				fmt.Fprintf(w, " %-20s", kind)
+				cells = append(cells, kind)
 			}
 			if o.ShowState {
-				fmt.Fprintf(w, " %-20s", state)
+				cells = append(cells, state)
 			}
-			fmt.Fprintln(w)
+			return cells
 		}
-		if o.ShowState || o.ShowType {
-			row("GROUP", "TYPE", "STATE")
+		rows := [][]string{row("GROUP", "TYPE", "STATE")}
+		for range rows[0][1:] {
+			widths = append(widths, 20)
 		}
 		for _, v := range views {
-			row(v.Group, v.Type, v.State)
+			rows = append(rows, row(v.Group, v.Type, v.State))
 		}
+		printTable(w, widths, rows, "")
 		return nil
 	})
 }

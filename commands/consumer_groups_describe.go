@@ -271,7 +271,7 @@ func (o *consumerGroupsOptions) printGroup(w io.Writer, g *groupView) {
 	case "Empty":
 		fmt.Fprintf(o.IO.ErrOut, "\nConsumer group '%s' has no active members.\n", g.Group)
 	case "PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling":
-		fmt.Fprintf(o.IO.ErrOut, "\nWarning: Consumer group '%s' is rebalancing.\n", g.Group)
+		say(o.IO.ErrOut, "\nWarning: Consumer group '%s' is rebalancing.\n", g.Group)
 	}
 	switch o.View {
 	case "members":
@@ -295,7 +295,7 @@ func (o *consumerGroupsOptions) printOffsets(w io.Writer, g *groupView) {
 			number(r.Lag), dash(r.MemberID), dash(r.Host), dash(r.ClientID),
 		})
 	}
-	o.printVerbose(w, widths, rows, 3, 4)
+	printColumns(w, o.verboseOnly(widths, rows, 3), rows, "")
 }
 
 func (o *consumerGroupsOptions) printMembers(w io.Writer, g *groupView) {
@@ -346,5 +346,5 @@ func (o *consumerGroupsOptions) printState(w io.Writer, g *groupView) {
 		g.Group, g.text("  "), strategy, g.State,
 		number(g.GroupEpoch), number(g.TargetAssignmentEpoch), strconv.Itoa(len(g.Members)),
 	}}
-	o.printVerbose(w, widths, rows, 4, 6)
+	printColumns(w, o.verboseOnly(widths, rows, 4, 5), rows, "")
 }

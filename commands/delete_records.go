@@ -86,7 +86,7 @@ func deleteRecordsRun(ctx context.Context, o *deleteRecordsOptions) error {
 	}
 	if o.DryRun {
 		for _, e := range entries {
-			fmt.Fprintf(o.IO.Out, "partition: %s-%d\twould be deleted before: %d\n", e.Topic, e.Partition, e.Offset)
+			fmt.Fprintf(o.IO.Out, "partition: %s-%d\t%s: %d\n", e.Topic, e.Partition, paint(o.IO.Out, planned, "would be deleted before"), e.Offset)
 		}
 		return nil
 	}
@@ -122,7 +122,7 @@ func deleteRecordsRun(ctx context.Context, o *deleteRecordsOptions) error {
 		fmt.Fprintln(w, "Records delete operation completed:")
 		for _, v := range views {
 			if v.Error != "" {
-				fmt.Fprintf(w, "partition: %s-%d\terror: %s\n", v.Topic, v.Partition, v.Error)
+				fmt.Fprintf(w, "partition: %s-%d\t%s %s\n", v.Topic, v.Partition, paint(w, failure, "error:"), v.Error)
 			} else {
 				fmt.Fprintf(w, "partition: %s-%d\tlow_watermark: %d\n", v.Topic, v.Partition, v.LowWatermark)
 			}

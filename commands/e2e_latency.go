@@ -73,7 +73,7 @@ func (f *Factory) e2ePositions(args []string) ([]string, error) {
 	if len(args) < 5 || len(args) > len(names) {
 		return nil, fmt.Errorf("Invalid number of arguments. Expected 5 or 6 positional arguments, but got %d. Usage: bootstrap-server topic num-records producer-acks record-size [optional] command-config", len(args))
 	}
-	fmt.Fprintln(f.IO.Out, "WARNING: Positional argument usage is deprecated and will be removed in Apache Kafka 5.0. Please use named arguments instead: "+strings.Join(names, ", "))
+	say(f.IO.Out, "WARNING: Positional argument usage is deprecated and will be removed in Apache Kafka 5.0. Please use named arguments instead: %s\n", strings.Join(names, ", "))
 	var named []string
 	for i, a := range args {
 		named = append(named, names[i], a)

@@ -44,7 +44,7 @@ func newGetOffsetsCmd(f *Factory, runF func(*getOffsetsOptions) error) *cobra.Co
 		extras:      []opt.Option{extraOutput, extraTimeout},
 		plainErrors: true,
 		parsePrefix: "Error occurred: ",
-		fail:        func(err error) { fmt.Fprintln(f.IO.ErrOut, "Error occurred: "+client.Explain(err)) },
+		fail:        func(err error) { say(f.IO.ErrOut, "Error occurred: %s\n", client.Explain(err)) },
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
 		o := &getOffsetsOptions{IO: f.IO, Client: f.opener(set, "GetOffsetShell")}

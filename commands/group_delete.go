@@ -84,7 +84,7 @@ func (o *groupTool) reportDeleted(deleted, failed []string) error {
 		return nil
 	}
 	slices.Sort(failed)
-	fmt.Fprintf(o.IO.Out, "\nError: Deletion of some %s groups failed:\n%s\n", o.kind.name, strings.Join(failed, "\n"))
+	say(o.IO.Out, "\nError: Deletion of some %s groups failed:\n%s\n", o.kind.name, strings.Join(failed, "\n"))
 	if len(deleted) > 0 {
 		fmt.Fprintf(o.IO.Out, "\nThese %s groups were deleted successfully: %s\n", o.kind.name, names)
 	}
@@ -131,9 +131,9 @@ func (o *groupTool) deleteCommitted(ctx context.Context, cl *client.Client, topi
 		case topLevel != nil:
 			var kind *kerr.Error
 			errors.As(topLevel, &kind)
-			fmt.Fprintf(w, "\nError: %s\n", kind.Description)
+			say(w, "\nError: %s\n", kind.Description)
 		case partly:
-			fmt.Fprintln(w, "\nError: Encountered some partition-level error, see the follow-up details.")
+			say(w, "\nError: Encountered some partition-level error, see the follow-up details.\n")
 		default:
 			fmt.Fprintf(w, "Request succeeded for deleting offsets from group %s.\n", group)
 		}

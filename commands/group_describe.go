@@ -95,15 +95,18 @@ func (v coordinatorView) text(space string) string {
 	return fmt.Sprintf("%s%s(%d)", v.CoordinatorAddress, space, v.Coordinator)
 }
 
-// printVerbose prints rows; the columns from one up to, but not including, another one are shown with --verbose only.
-func (o *groupTool) printVerbose(w io.Writer, widths []int, rows [][]string, from, to int) {
-	if !o.Verbose {
-		widths = slices.Delete(widths, from, to)
+// verboseOnly takes the columns out of a table that are shown with --verbose only, and returns the widths of the others.
+func (o *groupTool) verboseOnly(widths []int, rows [][]string, columns ...int) []int {
+	if o.Verbose {
+		return widths
+	}
+	for _, c := range slices.Backward(slices.Sorted(slices.Values(columns))) {
+		widths = slices.Delete(widths, c, c+1)
 		for i := range rows {
-			rows[i] = slices.Delete(rows[i], from, to)
+			rows[i] = slices.Delete(rows[i], c, c+1)
 		}
 	}
-	printColumns(w, widths, rows, "")
+	return widths
 }
 
 type topicPartitionsView struct {
@@ -117,30 +120,6 @@ func sortedPartitions(list []topicPartitionsView) []topicPartitionsView {
 	}
 	slices.SortFunc(list, func(a, b topicPartitionsView) int { return strings.Compare(a.Topic, b.Topic) })
 	return list
-}
-
-// printColumns prints an empty line and rows of columns, each at least as wide as given and as its longest value; a column of
-// width 0 is not padded.
-func printColumns(w io.Writer, widths []int, rows [][]string, end string) {
-	widths = slices.Clone(widths)
-	for _, row := range rows[min(1, len(rows)):] {
-		for i, cell := range row {
-			if widths[i] > 0 {
-				widths[i] = max(widths[i], len(cell))
-			}
-		}
-	}
-	for _, row := range rows {
-		fmt.Fprintln(w)
-		for i, cell := range row {
-			if i > 0 {
-				fmt.Fprint(w, " ")
-			}
-			fmt.Fprintf(w, "%-*s", widths[i], cell)
-		}
-		fmt.Fprint(w, end)
-	}
-	fmt.Fprintln(w)
 }
 
 // assignment prints topic:0,1;other:2.

@@ -61,19 +61,16 @@ func (o *groupTool) list(ctx context.Context, cl *client.Client) error {
 		}
 	}
 	return o.Output.write(o.IO.Out, views, func(w io.Writer) error {
-		width := 15
+		rows := [][]string{{"GROUP", "STATE"}}
 		for _, v := range views {
-			width = max(width, len(v.Group))
+			rows = append(rows, []string{v.Group, v.State})
 		}
 		if o.ShowState {
-			fmt.Fprintf(w, "%-*s %s\n", width, "GROUP", "STATE")
+			printTable(w, []int{15, 0}, rows, "")
+			return nil
 		}
 		for _, v := range views {
-			if o.ShowState {
-				fmt.Fprintf(w, "%-*s %s\n", width, v.Group, v.State)
-			} else {
-				fmt.Fprintln(w, v.Group)
-			}
+			fmt.Fprintln(w, v.Group)
 		}
 		return nil
 	})

@@ -65,7 +65,7 @@ func clientOn(clientID, host string) string { return clientID + " on " + strings
 
 // refuseReset says why the offsets of a group in use stay as they are, and who uses it.
 func (o *groupTool) refuseReset(group, state string, clients []string) {
-	fmt.Fprintf(o.IO.Out, "\nError: Assignments can only be reset if the group '%s' is inactive, but the current state is %s.\n", group, state)
+	say(o.IO.Out, "\nError: Assignments can only be reset if the group '%s' is inactive, but the current state is %s.\n", group, state)
 	o.nameMembers(group, clients)
 }
 
@@ -89,14 +89,12 @@ func (o *groupTool) printReset(views []resetView) error {
 		switch {
 		case o.Export:
 			return o.exportReset(w, rows)
-		case o.kind.resetLayout == "":
+		case o.kind.resetWidths != nil:
+			fmt.Fprintln(w)
+			printRows(w, o.kind.resetWidths, rows, " ", "")
+		default:
 			printColumns(w, []int{15, 15, 10, 0}, rows, "")
-			return nil
 		}
-		for _, r := range rows {
-			fmt.Fprintf(w, o.kind.resetLayout, r[0], r[1], r[2], r[3])
-		}
-		fmt.Fprintln(w)
 		return nil
 	})
 }
@@ -262,10 +260,10 @@ func (o *offsetReset) clamp(b bounds, k partitionKey, offset int64) int64 {
 	start, end := b.of(k)
 	switch {
 	case offset > end:
-		fmt.Fprintf(o.IO.ErrOut, "WARN New offset (%d) is higher than latest offset for topic partition %s-%d. Value will be set to %d\n", offset, k.topic, k.partition, end)
+		say(o.IO.ErrOut, "WARN New offset (%d) is higher than latest offset for topic partition %s-%d. Value will be set to %d\n", offset, k.topic, k.partition, end)
 		return end
 	case offset < start:
-		fmt.Fprintf(o.IO.ErrOut, "WARN New offset (%d) is lower than earliest offset for topic partition %s-%d. Value will be set to %d\n", offset, k.topic, k.partition, start)
+		say(o.IO.ErrOut, "WARN New offset (%d) is lower than earliest offset for topic partition %s-%d. Value will be set to %d\n", offset, k.topic, k.partition, start)
 		return start
 	}
 	return offset
@@ -324,7 +322,7 @@ func offsetsSince(ctx context.Context, cl *client.Client, streams *IOStreams, mi
 		if ok && r.Err == nil && r.Timestamp >= 0 {
 			return r.Offset, nil
 		}
-		fmt.Fprintf(streams.Out, "\nWarn: Partition %d from topic %s is empty. Falling back to latest known offset.\n", k.partition, k.topic)
+		say(streams.Out, "\nWarn: Partition %d from topic %s is empty. Falling back to latest known offset.\n", k.partition, k.topic)
 		_, end := b.of(k)
 		return end, nil
 	}, nil

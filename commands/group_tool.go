@@ -47,8 +47,8 @@ type groupKind struct {
 	topics    string   // the option that names topics
 	allTopics string
 	notEmpty  string // how the tool says that a group with members is not deleted; empty: in the cluster's words
-	// resetLayout lays the plan of --reset-offsets out where the columns do not grow with their longest value.
-	resetLayout string
+	// resetWidths are the columns of the plan of --reset-offsets, where they do not grow with their longest value.
+	resetWidths []int
 }
 
 // groupTool begins the options of a tool.
@@ -61,7 +61,7 @@ func (f *Factory) declareGroupTool(kind *groupKind, spec *opt.Spec, short, long,
 	return &tool{
 		spec: spec, short: short, long: long, example: example, extras: []opt.Option{extraOutput, extraYes}, plainErrors: true,
 		fail: func(err error) {
-			fmt.Fprintf(f.IO.Out, "\nError: Executing %s group command failed due to %s\n", kind.name, client.Explain(err))
+			say(f.IO.Out, "\nError: Executing %s group command failed due to %s\n", kind.name, client.Explain(err))
 		},
 	}
 }
@@ -128,7 +128,8 @@ func (o *groupTool) checkViews(set *opt.Set) error {
 	if len(unavailable) == 0 {
 		return nil
 	}
-	fmt.Fprintf(o.IO.ErrOut, "Option(s) [%s] are unavailable given other options on the command line\n", strings.Join(unavailable, ", "))
+	refusal := fmt.Sprintf("Option(s) [%s] are unavailable given other options on the command line", strings.Join(unavailable, ", "))
+	fmt.Fprintln(o.IO.ErrOut, paint(o.IO.ErrOut, failure, refusal))
 	return ErrSilent
 }
 

@@ -31,7 +31,7 @@ func newGroupsCmd(f *Factory, runF func(*groupsOptions) error) *cobra.Command {
 		example:     "  kgo groups --list\n  kgo groups --list --share",
 		extras:      []opt.Option{extraOutput, extraTimeout},
 		plainConfig: true,
-		fail:        func(err error) { fmt.Fprintln(f.IO.Out, "Error while executing groups command : "+client.Explain(err)) },
+		fail:        func(err error) { say(f.IO.Out, "Error while executing groups command : %s\n", client.Explain(err)) },
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
 		o := &groupsOptions{IO: f.IO, Client: f.opener(set, "adminclient-1")}
@@ -112,7 +112,7 @@ func groupsRun(ctx context.Context, o *groupsOptions) error {
 		for _, v := range views {
 			width = max(width, len(v.Group), len(v.Type), len(v.Protocol))
 		}
-		fmt.Fprintf(w, "%-*s %-*s %-*s\n", width, "GROUP", width, "TYPE", width, "PROTOCOL")
+		fmt.Fprintln(w, paint(w, heading, fmt.Sprintf("%-*s %-*s %-*s", width, "GROUP", width, "TYPE", width, "PROTOCOL")))
 		for _, v := range views {
 			fmt.Fprintf(w, "%-*s %-*s %-*s \n", width, v.Group, width, v.Type, width, v.Protocol)
 		}

@@ -26,11 +26,11 @@ type IOStreams struct {
 
 // SystemIO returns the streams of the process.
 func SystemIO() *IOStreams {
-	out := &lockedBuffer{w: bufio.NewWriterSize(os.Stdout, 64<<10)}
+	out := &lockedBuffer{w: bufio.NewWriterSize(os.Stdout, 64<<10), color: wantsColor(os.Stdout)}
 	return &IOStreams{
 		In:       os.Stdin,
 		Out:      out,
-		ErrOut:   &flushFirst{w: os.Stderr, first: out},
+		ErrOut:   &flushFirst{w: os.Stderr, first: out, color: wantsColor(os.Stderr)},
 		InTTY:    term.IsTerminal(int(os.Stdin.Fd())),
 		OutTTY:   term.IsTerminal(int(os.Stdout.Fd())),
 		buffered: out,
@@ -46,9 +46,6 @@ func TestIO(input string) (streams *IOStreams, out, errOut *bytes.Buffer) {
 // Interactive reports whether a person sits at both ends.
 func (s *IOStreams) Interactive() bool { return s.InTTY && s.OutTTY }
 
-// Color reports whether the output may be coloured: on a terminal, unless NO_COLOR is set.
-func (s *IOStreams) Color() bool { return s.OutTTY && os.Getenv("NO_COLOR") == "" }
-
 // Flush writes out what is buffered.
 func (s *IOStreams) Flush() error {
 	if s.buffered == nil {
@@ -59,9 +56,12 @@ func (s *IOStreams) Flush() error {
 
 // lockedBuffer is a buffered writer for several goroutines.
 type lockedBuffer struct {
-	mu sync.Mutex
-	w  *bufio.Writer
+	color bool // a person looks at it: see paint
+	mu    sync.Mutex
+	w     *bufio.Writer
 }
+
+func (b *lockedBuffer) colored() bool { return b.color }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
@@ -79,7 +79,10 @@ func (b *lockedBuffer) Flush() error {
 type flushFirst struct {
 	w     io.Writer
 	first *lockedBuffer
+	color bool // a person looks at it: see paint
 }
+
+func (f *flushFirst) colored() bool { return f.color }
 
 func (f *flushFirst) Write(p []byte) (int, error) {
 	if err := f.first.Flush(); err != nil && !isBrokenPipe(err) {

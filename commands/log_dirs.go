@@ -123,7 +123,7 @@ func logDirsRun(ctx context.Context, o *logDirsOptions) error {
 		brokers = slices.Compact(slices.Sorted(slices.Values(o.Brokers)))
 		missing := slices.DeleteFunc(slices.Clone(brokers), func(b int32) bool { return slices.Contains(all, b) })
 		if len(missing) > 0 {
-			fmt.Fprintf(o.IO.ErrOut, "ERROR: The given brokers do not exist from --broker-list: %s. Current existent brokers: %s\n", commaList(missing), commaList(all))
+			say(o.IO.ErrOut, "ERROR: The given brokers do not exist from --broker-list: %s. Current existent brokers: %s\n", commaList(missing), commaList(all))
 			return ErrSilent
 		}
 	}

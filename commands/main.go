@@ -88,15 +88,20 @@ func (f *Factory) report(err error) int {
 		return 0
 	case errors.As(err, &exit):
 		if exit.err != nil && !errors.Is(exit.err, ErrSilent) {
-			fmt.Fprintln(f.IO.ErrOut, exit.err)
+			f.complain(exit.err.Error())
 		}
 		return exit.code
 	case errors.Is(err, ErrSilent):
 		return 1
 	case errors.As(err, &usage):
-		fmt.Fprintln(f.IO.ErrOut, usage.Text)
+		f.complain(usage.Text)
 		return 2
 	}
-	fmt.Fprintln(f.IO.ErrOut, f.explain(err))
+	f.complain(f.explain(err))
 	return 1
 }
+
+func (f *Factory) complain(text string) { fmt.Fprintln(f.IO.ErrOut, f.red(text)) }
+
+// red colours an error that goes to stderr.
+func (f *Factory) red(text string) string { return paint(f.IO.ErrOut, failure, text) }

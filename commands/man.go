@@ -225,7 +225,7 @@ func (p *manPage) flags(title string, c *cobra.Command) {
 func (p *manPage) environment() {
 	p.section("ENVIRONMENT")
 	p.item(`\fBKAFKA_BOOTSTRAP_SERVERS\fR`, "The cluster's addresses, where --bootstrap-server is not given. Without either it is localhost:9092.")
-	p.item(`\fBNO_COLOR\fR`, "No colours on a terminal.")
+	p.item(`\fBNO_COLOR\fR`, "Set to anything: no colours. There are none but on a terminal anyway, and none where TERM is dumb.")
 }
 
 // roff protects text from being read as markup.

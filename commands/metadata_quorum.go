@@ -144,7 +144,7 @@ func metadataQuorumRun(ctx context.Context, o *metadataQuorumOptions) error {
 		if _, err := parseUUID(o.DirectoryID); err != nil {
 			return fmt.Errorf("Failed to parse --controller-directory-id: %w", err)
 		}
-		fmt.Fprintf(o.IO.Out, "DRY RUN of removing  KRaft controller %d with directory id %s\n", o.ControllerID, o.DirectoryID)
+		fmt.Fprintf(o.IO.Out, "%s of removing  KRaft controller %d with directory id %s\n", paint(o.IO.Out, planned, "DRY RUN"), o.ControllerID, o.DirectoryID)
 		return nil
 	}
 	cl, err := o.Client(ctx)
@@ -293,22 +293,6 @@ func (o *metadataQuorumOptions) printReplication(w io.Writer, v *quorumView) {
 	printTabbed(w, rows)
 }
 
-// printTabbed pads every cell to the width of its column and ends it with a tab, as several of the originals do.
-func printTabbed(w io.Writer, rows [][]string) {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len(cell))
-		}
-	}
-	for _, row := range rows {
-		for i, cell := range row {
-			fmt.Fprintf(w, "%-*s\t", widths[i], cell)
-		}
-		fmt.Fprintln(w)
-	}
-}
-
 func (o *metadataQuorumOptions) remove(ctx context.Context, cl *client.Client) error {
 	if o.ControllerID < 0 {
 		return fmt.Errorf("Invalid negative --controller-id: %d", o.ControllerID)
@@ -376,7 +360,7 @@ func (o *metadataQuorumOptions) add(ctx context.Context, cl *client.Client) erro
 		}
 	}
 	if o.DryRun {
-		fmt.Fprintf(o.IO.Out, "DRY RUN of adding controller %d with directory id %s.\n", id, meta["directory.id"])
+		fmt.Fprintf(o.IO.Out, "%s of adding controller %d with directory id %s.\n", paint(o.IO.Out, planned, "DRY RUN"), id, meta["directory.id"])
 		return nil
 	}
 	resp, err := req.RequestWith(ctx, cl)

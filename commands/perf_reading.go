@@ -31,7 +31,7 @@ func (o *perfReading) parse(f *Factory, set *opt.Set, clientID string) (fetchByt
 	}
 	for _, p := range [][2]string{{"messages", "num-records"}, {"consumer.config", "command-config"}} {
 		if set.Has(p[0]) {
-			fmt.Fprintf(f.IO.Out, "Warning: --%s is deprecated. Use --%s instead.\n", p[0], p[1])
+			say(f.IO.Out, "Warning: --%s is deprecated. Use --%s instead.\n", p[0], p[1])
 		}
 	}
 	number := func(name string) (n int64) {
@@ -83,7 +83,7 @@ func (o *perfReading) printHeader(columns string) {
 
 // warnExpired says that the records did not come.
 func (o *perfReading) warnExpired() {
-	fmt.Fprintf(o.IO.Out, "WARNING: Exiting before consuming the expected number of records: timeout (%d ms) exceeded. You can use the --timeout option to increase the timeout.\n",
+	say(o.IO.Out, "WARNING: Exiting before consuming the expected number of records: timeout (%d ms) exceeded. You can use the --timeout option to increase the timeout.\n",
 		o.Timeout.Milliseconds())
 }
 

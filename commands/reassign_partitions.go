@@ -48,7 +48,7 @@ func newReassignPartitionsCmd(f *Factory, runF func(*reassignOptions) error) *co
 			if terse, ok := errors.AsType[*terseError](err); ok {
 				fmt.Fprintln(f.IO.Out, terse.text)
 			} else {
-				fmt.Fprintln(f.IO.Out, "Error: "+javaError(err))
+				say(f.IO.Out, "Error: %s\n", javaError(err))
 			}
 		},
 	}

@@ -251,7 +251,7 @@ func (o *reassignOptions) execute(ctx context.Context, cl *client.Client, plan [
 	}
 	fmt.Fprintf(o.IO.Out, "Current partition replica assignment\n\n%s\n\nSave this to use as the --reassignment-json-file option during rollback\n", before)
 	if o.Throttle >= 0 || o.LogDirThrottle >= 0 {
-		fmt.Fprintln(o.IO.Out, "Warning: You must run --verify periodically, until the reassignment completes, to ensure the throttle is removed.")
+		say(o.IO.Out, "Warning: You must run --verify periodically, until the reassignment completes, to ensure the throttle is removed.\n")
 		if err := o.throttle(ctx, cl, plan, current, moving); err != nil {
 			return err
 		}

@@ -142,7 +142,9 @@ Each tool takes the options of the script whose name it bears and prints what th
 kafka-topics.sh --list is kgo topics --list. A link named kafka-topics.sh, kafka-topics or
 kafka-topics.bat that points to kgo works too (kgo install-links DIR makes them).
 
-Tools find the cluster by --bootstrap-server, then KAFKA_BOOTSTRAP_SERVERS, then localhost:9092.`
+Tools find the cluster by --bootstrap-server, then KAFKA_BOOTSTRAP_SERVERS, then localhost:9092.
+
+On a terminal, errors, warnings and what is behind are coloured, unless NO_COLOR is set or TERM is dumb.`
 
 func newVersionCmd(f *Factory) *cobra.Command {
 	return &cobra.Command{

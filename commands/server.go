@@ -238,7 +238,7 @@ var brokerKeys = map[string]bool{"broker.id": true, "node.id": true, "process.ro
 // report is --check's answer.
 func (o *serverOptions) report(layers *config.Layers, warnings []config.Warning) error {
 	for _, w := range warnings {
-		fmt.Fprintln(o.io.ErrOut, "warning:", w)
+		say(o.io.ErrOut, "warning: %s\n", w)
 	}
 	for _, s := range layers.Unused() {
 		if s.Origin.File != "" {
@@ -257,15 +257,15 @@ func (o *serverOptions) loggers() (*server.Loggers, error) {
 	if !ok {
 		return nil, &exitError{code: 2, err: fmt.Errorf("kgo server: --log-level %s: give TRACE, DEBUG, INFO, WARN, ERROR or FATAL", o.logLevel)}
 	}
-	return server.NewLoggers(logHandler(o.io.ErrOut, o.logJSON, !o.io.Color()), level), nil
+	return server.NewLoggers(logHandler(o.io.ErrOut, o.logJSON), level), nil
 }
 
-func logHandler(w io.Writer, asJSON, noColor bool) slog.Handler {
+func logHandler(w io.Writer, asJSON bool) slog.Handler {
 	all := slog.Level(-1 << 10) // package server decides what is logged
 	if asJSON {
 		return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: all})
 	}
-	return tint.NewTextHandler(w, &tint.Options{Level: all, TimeFormat: "2006-01-02 15:04:05.000", NoColor: noColor})
+	return tint.NewTextHandler(w, &tint.Options{Level: all, TimeFormat: "2006-01-02 15:04:05.000", NoColor: !showsColor(w)})
 }
 
 // welcome says on one screen what can be typed next.

@@ -77,7 +77,7 @@ func (o *shareGroupsOptions) deleteOffsets(ctx context.Context, cl *client.Clien
 	}
 	err = o.Output.write(o.IO.Out, views, func(w io.Writer) error {
 		if failure != nil {
-			fmt.Fprintf(w, "\nError: %s\n", failure)
+			say(w, "\nError: %s\n", failure)
 		}
 		rows := [][]string{{"TOPIC", "STATUS"}}
 		for _, v := range views {

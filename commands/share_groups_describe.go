@@ -160,7 +160,7 @@ func (o *shareGroupsOptions) printOffsets(w io.Writer, g *shareGroupView) {
 	for _, r := range g.Offsets {
 		rows = append(rows, []string{g.Group, r.Topic, strconv.Itoa(int(r.Partition)), number(r.LeaderEpoch), number(r.StartOffset), number(r.Lag)})
 	}
-	o.printVerbose(w, []int{15, 15, 10, 13, 13, 0}, rows, 3, 4)
+	printColumns(w, o.verboseOnly([]int{15, 15, 10, 13, 13, 0}, rows, 3), rows, "")
 }
 
 func (o *shareGroupsOptions) printMembers(w io.Writer, g *shareGroupView) {
@@ -176,7 +176,7 @@ func (o *shareGroupsOptions) printMembers(w io.Writer, g *shareGroupView) {
 		}
 		rows = append(rows, []string{g.Group, m.MemberID, m.Host, m.ClientID, strconv.Itoa(partitions), strconv.Itoa(int(m.Epoch)), assigned})
 	}
-	o.printVerbose(w, []int{15, 15, 15, 15, 12, 13, 0}, rows, 5, 6)
+	printColumns(w, o.verboseOnly([]int{15, 15, 15, 15, 12, 13, 0}, rows, 5), rows, "")
 }
 
 func (o *shareGroupsOptions) printState(w io.Writer, g *shareGroupView) {
@@ -184,5 +184,5 @@ func (o *shareGroupsOptions) printState(w io.Writer, g *shareGroupView) {
 		g.Group, g.text("  "), g.State,
 		strconv.Itoa(int(g.GroupEpoch)), strconv.Itoa(int(g.AssignmentEpoch)), strconv.Itoa(len(g.Members)),
 	}}
-	o.printVerbose(w, []int{15, 25, 15, 12, 17, 0}, rows, 3, 5)
+	printColumns(w, o.verboseOnly([]int{15, 25, 15, 12, 17, 0}, rows, 3, 4), rows, "")
 }

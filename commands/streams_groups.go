@@ -63,7 +63,7 @@ var streamsGroupKind = &groupKind{
 	scenarios: resetScenarios,
 	states:    []string{"Empty", "Assigning", "Stable", "Dead", "Reconciling", "NotReady"},
 	topics:    "input-topic", allTopics: "all-input-topics",
-	resetLayout: "\n%-30s %-30s %-10s %-15s",
+	resetWidths: []int{30, 30, 10, 15},
 }
 
 func (o *streamsGroupsOptions) parse(set *opt.Set) error {

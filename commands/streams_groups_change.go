@@ -48,7 +48,7 @@ func (o *streamsGroupsOptions) deleteGroups(ctx context.Context, cl *client.Clie
 	if len(failed) == 0 {
 		fmt.Fprintf(o.IO.Out, "Deletion of requested streams groups (%s) was successful.\n", names)
 	} else {
-		fmt.Fprintf(o.IO.Out, "\nError: Deletion of some streams groups failed:\n%s\n", strings.Join(failed, "\n"))
+		say(o.IO.Out, "\nError: Deletion of some streams groups failed:\n%s\n", strings.Join(failed, "\n"))
 		if len(deleted) > 0 {
 			fmt.Fprintf(o.IO.Out, "\nThese streams groups were deleted successfully: %s.\n", names)
 		}
@@ -214,7 +214,7 @@ func (o *streamsGroupsOptions) resetOffsets(ctx context.Context, cl *client.Clie
 				return err
 			}
 			if err := o.deleteInternal(ctx, cl, g); err != nil {
-				fmt.Fprintf(o.IO.Out, "\nError: %s\n", err)
+				say(o.IO.Out, "\nError: %s\n", err)
 				failed = true
 			}
 		}
@@ -246,7 +246,7 @@ func (o *streamsGroupsOptions) planReset(ctx context.Context, cl *client.Client,
 		}
 		for _, k := range keys {
 			if _, ok := committed.Lookup(k.topic, k.partition); !ok {
-				fmt.Fprintf(o.IO.Out, "\nError: One or more topics are not part of the group '%s'.\n", g.Group)
+				say(o.IO.Out, "\nError: One or more topics are not part of the group '%s'.\n", g.Group)
 				return nil, false, nil
 			}
 		}

@@ -190,7 +190,7 @@ func (o *streamsGroupsOptions) printGroup(w io.Writer, g *streamsGroupView) {
 			if g.State == "Dead" {
 				what = "group state is DEAD."
 			}
-			fmt.Fprintf(w, "\nError: Streams group '%s' %s\n", g.Group, what)
+			say(w, "\nError: Streams group '%s' %s\n", g.Group, what)
 		}
 		o.printState(w, g)
 	case len(g.Members) == 0:
@@ -202,38 +202,27 @@ func (o *streamsGroupsOptions) printGroup(w io.Writer, g *streamsGroupView) {
 }
 
 func (o *streamsGroupsOptions) printState(w io.Writer, g *streamsGroupView) {
-	coordinator := g.text(" ")
-	gw, cw := max(15, len(g.Group)), max(25, len(coordinator))
-	if o.Verbose {
-		fmt.Fprintf(w, "%-*s %-*s %-25s %-15s %-25s %s\n", gw, "GROUP", cw, "COORDINATOR (ID)", "STATE", "GROUP-EPOCH", "TARGET-ASSIGNMENT-EPOCH", "#MEMBERS")
-		fmt.Fprintf(w, "%-*s %-*s %-25s %-15d %-25d %d\n", gw, g.Group, cw, coordinator, g.State, g.GroupEpoch, g.TargetAssignmentEpoch, len(g.Members))
-		return
-	}
-	fmt.Fprintf(w, "%-*s %-*s %-25s %s\n", gw, "GROUP", cw, "COORDINATOR (ID)", "STATE", "#MEMBERS")
-	fmt.Fprintf(w, "%-*s %-*s %-25s %d\n", gw, g.Group, cw, coordinator, g.State, len(g.Members))
+	rows := [][]string{{"GROUP", "COORDINATOR (ID)", "STATE", "GROUP-EPOCH", "TARGET-ASSIGNMENT-EPOCH", "#MEMBERS"}, {
+		g.Group, g.text(" "), g.State, strconv.Itoa(int(g.GroupEpoch)), strconv.Itoa(int(g.TargetAssignmentEpoch)), strconv.Itoa(len(g.Members)),
+	}}
+	widths := o.verboseOnly([]int{15, 25, 25, 15, 25, 0}, rows, 3, 4)
+	printTable(w, widths, rows, "")
 }
 
 func (o *streamsGroupsOptions) printMembers(w io.Writer, g *streamsGroupView) {
-	gw, mw, pw, cw := max(15, len(g.Group)), 15, 15, 15
-	for _, m := range g.Members {
-		mw, pw, cw = max(mw, len(m.MemberID)), max(pw, len(m.ProcessID)), max(cw, len(m.ClientID))
-	}
-	row := func(group, targetEpoch, topologyEpoch, member, protocol, epoch, process, clientID, tasks string) {
-		if o.Verbose {
-			fmt.Fprintf(w, "%-*s %-25s %-15s%-*s %-15s %-15s %-*s %-*s %s\n", gw, group, targetEpoch, topologyEpoch, mw, member, protocol, epoch, pw, process, cw, clientID, tasks)
-			return
-		}
-		fmt.Fprintf(w, "%-*s %-*s %-*s %-*s %s\n", gw, group, mw, member, pw, process, cw, clientID, tasks)
-	}
-	row("GROUP", "TARGET-ASSIGNMENT-EPOCH", "TOPOLOGY-EPOCH", "MEMBER", "MEMBER-PROTOCOL", "MEMBER-EPOCH", "PROCESS", "CLIENT-ID", "ASSIGNMENTS")
+	rows := [][]string{{"GROUP", "TARGET-ASSIGNMENT-EPOCH", "TOPOLOGY-EPOCH", "MEMBER", "MEMBER-PROTOCOL", "MEMBER-EPOCH", "PROCESS", "CLIENT-ID", "ASSIGNMENTS"}}
 	for _, m := range g.Members {
 		tasks := m.Assignment.text("")
 		if o.Verbose {
 			tasks += m.Target.text("TARGET-")
 		}
-		row(g.Group, strconv.Itoa(int(g.TargetAssignmentEpoch)), strconv.Itoa(int(m.TopologyEpoch)), m.MemberID, m.Protocol, strconv.Itoa(int(m.Epoch)),
-			m.ProcessID, m.ClientID, tasks)
+		rows = append(rows, []string{
+			g.Group, strconv.Itoa(int(g.TargetAssignmentEpoch)), strconv.Itoa(int(m.TopologyEpoch)), m.MemberID, m.Protocol, strconv.Itoa(int(m.Epoch)),
+			m.ProcessID, m.ClientID, tasks,
+		})
 	}
+	widths := o.verboseOnly([]int{15, 25, 14, 15, 15, 15, 15, 15, 0}, rows, 1, 2, 4, 5)
+	printTable(w, widths, rows, "")
 }
 
 // text prints ACTIVE: 0:[0,1,2]; 1:[0]; STANDBY: ...
@@ -255,20 +244,16 @@ func (v *streamsTasksView) text(prefix string) string {
 }
 
 func (o *streamsGroupsOptions) printOffsets(w io.Writer, g *streamsGroupView) {
-	gw, tw := max(15, len(g.Group)), 15
+	rows := [][]string{{"GROUP", "TOPIC", "PARTITION", "CURRENT-OFFSET", "LEADER-EPOCH", "LOG-END-OFFSET", "OFFSET-LAG"}}
 	for _, r := range g.Offsets {
-		tw = max(tw, len(r.Topic))
+		rows = append(rows, []string{
+			g.Group, r.Topic, strconv.Itoa(int(r.Partition)), number(r.CurrentOffset), number(r.LeaderEpoch), number(&r.LogEndOffset), number(&r.Lag),
+		})
 	}
+	lag := 0 // wide only where other columns are shown
 	if o.Verbose {
-		const layout = "%-*s %-*s %-10s %-15s %-15s %-15s %-15s\n"
-		fmt.Fprintf(w, layout, gw, "GROUP", tw, "TOPIC", "PARTITION", "CURRENT-OFFSET", "LEADER-EPOCH", "LOG-END-OFFSET", "OFFSET-LAG")
-		for _, r := range g.Offsets {
-			fmt.Fprintf(w, layout, gw, g.Group, tw, r.Topic, strconv.Itoa(int(r.Partition)), number(r.CurrentOffset), number(r.LeaderEpoch), number(&r.LogEndOffset), number(&r.Lag))
-		}
-		return
+		lag = 15
 	}
-	fmt.Fprintf(w, "%-*s %-*s %-10s %s\n", gw, "GROUP", tw, "TOPIC", "PARTITION", "OFFSET-LAG")
-	for _, r := range g.Offsets {
-		fmt.Fprintf(w, "%-*s %-*s %-10d %d\n", gw, g.Group, tw, r.Topic, r.Partition, r.Lag)
-	}
+	widths := o.verboseOnly([]int{15, 15, 10, 15, 15, 15, lag}, rows, 3, 4, 5)
+	printTable(w, widths, rows, "")
 }

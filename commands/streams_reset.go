@@ -51,7 +51,7 @@ func newStreamsResetCmd(f *Factory, runF func(*streamsResetOptions) error) *cobr
 		spec: streamsResetSpec, short: "Make a Kafka Streams application begin again",
 		long: streamsResetLong, example: streamsResetExample, extras: []opt.Option{extraYes},
 		fail: func(err error) {
-			fmt.Fprintf(f.IO.ErrOut, "ERROR: %s\n", javaError(err))
+			say(f.IO.ErrOut, "ERROR: %s\n", javaError(err))
 		},
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
@@ -109,14 +109,14 @@ func streamsResetRun(ctx context.Context, o *streamsResetOptions) error {
 		return err
 	}
 	if o.DryRun {
-		fmt.Fprintln(o.IO.Out, "----Dry run displays the actions which will be performed when running Streams Reset Tool----")
+		fmt.Fprintln(o.IO.Out, paint(o.IO.Out, planned, "----Dry run displays the actions which will be performed when running Streams Reset Tool----"))
 	} else if !o.Yes {
 		if err := confirm(o.IO, fmt.Sprintf("Reset the application %s and delete its internal topics?", o.Application)); err != nil {
 			return err
 		}
 	}
 	if len(o.Intermediate) > 0 {
-		fmt.Fprintln(o.IO.Out, "WARN: `--intermediate-topics` is deprecated and will be removed in a future release")
+		say(o.IO.Out, "WARN: `--intermediate-topics` is deprecated and will be removed in a future release\n")
 	}
 	missing, err := o.resetOffsets(ctx, cl, topics)
 	if err != nil {
@@ -329,7 +329,7 @@ func (o *streamsResetOptions) inRange(b bounds, k partitionKey, offset int64) in
 func (o *streamsResetOptions) fromPlan(ctx context.Context, cl *client.Client) (func(partitionKey) (int64, error), error) {
 	rows, err := o.fromFile(ctx, cl, o.Application)
 	if err != nil {
-		fmt.Fprintln(o.IO.ErrOut, "ERROR: Resetting offsets failed.")
+		say(o.IO.ErrOut, "ERROR: Resetting offsets failed.\n")
 		return nil, err
 	}
 	return func(k partitionKey) (int64, error) {
@@ -346,7 +346,7 @@ func (o *streamsResetOptions) since(ctx context.Context, cl *client.Client, b bo
 	millis, err := o.timestamp()
 	if err != nil {
 		if o.Scenario == "to-datetime" {
-			fmt.Fprintln(o.IO.ErrOut, "ERROR: Resetting offsets failed.")
+			say(o.IO.ErrOut, "ERROR: Resetting offsets failed.\n")
 		} else {
 			err = fmt.Errorf("java.time.format.DateTimeParseException: %w", err)
 		}
@@ -390,7 +390,7 @@ func (o *streamsResetOptions) deleteInternal(ctx context.Context, cl *client.Cli
 	}
 	fmt.Fprintf(o.IO.Out, "Deleting %s internal topics %s\n", how, javaList(topics))
 	if !o.DryRun && len(topics) > 0 {
-		if err := deleteTopics(ctx, cl, topics, func(topic string) { fmt.Fprintf(o.IO.ErrOut, "ERROR: deleting topic %s\n", topic) }); err != nil {
+		if err := deleteTopics(ctx, cl, topics, func(topic string) { say(o.IO.ErrOut, "ERROR: deleting topic %s\n", topic) }); err != nil {
 			return fmt.Errorf("java.lang.RuntimeException: Encountered an error deleting one or more topics: %w", err)
 		}
 	}

@@ -71,7 +71,7 @@ func (f *Factory) tableTool(t *tool, run func(ctx context.Context, set *opt.Set)
 			return err
 		}
 		if err := set.CheckRequired(); err != nil {
-			return f.usage(spec, err.Error())
+			return f.usage(spec, f.red(err.Error()))
 		}
 		for _, name := range []string{"bootstrap-server", "bootstrap-controller", "command-config"} {
 			if _, err := set.Value(name); err != nil {
@@ -183,7 +183,7 @@ func (t *tool) command(spec *opt.Spec) *cobra.Command {
 // toolError reports a wrong combination of options as the option-table tools do.
 func (f *Factory) toolError(spec *opt.Spec, err error) error {
 	if usage, ok := errors.AsType[*opt.UsageError](err); ok {
-		return f.usage(spec, usage.Text)
+		return f.usage(spec, f.red(usage.Text))
 	}
 	return err
 }
@@ -203,7 +203,7 @@ func (f *Factory) usage(spec *opt.Spec, text string) error {
 
 // parseFailed reports an option the parser refused, and what may have been meant.
 func (f *Factory) parseFailed(t *tool, spec *opt.Spec, err error) error {
-	text := err.Error()
+	text := f.red(err.Error())
 	var unknown *opt.UnknownOptionError
 	if errors.As(err, &unknown) && unknown.Suggestion != "" {
 		text += "\nDid you mean --" + unknown.Suggestion + "?"
@@ -211,7 +211,7 @@ func (f *Factory) parseFailed(t *tool, spec *opt.Spec, err error) error {
 	var gone *opt.GoneError
 	var spellings *opt.SpellingsError
 	if t.plainErrors || errors.As(err, &gone) || errors.As(err, &spellings) {
-		fmt.Fprintln(f.IO.ErrOut, t.parsePrefix+text)
+		fmt.Fprintln(f.IO.ErrOut, f.red(t.parsePrefix)+text)
 		return ErrSilent
 	}
 	return f.usage(spec, text)

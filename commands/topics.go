@@ -50,7 +50,7 @@ func newTopicsCmd(f *Factory, runF func(*topicsOptions) error) *cobra.Command {
 		extras:      []opt.Option{extraOutput, extraTimeout, extraYes, extraDryRun},
 		plainErrors: true,
 		plainConfig: true,
-		fail:        func(err error) { fmt.Fprintln(f.IO.Out, "Error while executing topic command : "+client.Explain(err)) },
+		fail:        func(err error) { say(f.IO.Out, "Error while executing topic command : %s\n", client.Explain(err)) },
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
 		o := &topicsOptions{IO: f.IO, Client: f.opener(set, "adminclient-1")}
@@ -299,7 +299,7 @@ func (o *topicsOptions) list(ctx context.Context, cl *client.Client) error {
 
 func (o *topicsOptions) create(ctx context.Context, cl *client.Client) error {
 	if strings.ContainsAny(o.Topic, "._") {
-		fmt.Fprintln(o.IO.Out, "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') could collide. To avoid issues it is best to use either, but not both.")
+		say(o.IO.Out, "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') could collide. To avoid issues it is best to use either, but not both.\n")
 	}
 	if o.Topic == "" {
 		return errors.New("The given topic name '' cannot be represented in a request.")
@@ -328,7 +328,7 @@ func (o *topicsOptions) create(ctx context.Context, cl *client.Client) error {
 		}
 	}
 	if o.DryRun {
-		fmt.Fprintf(o.IO.Out, "Topic %s would be created.\n", o.Topic)
+		fmt.Fprintln(o.IO.Out, paint(o.IO.Out, planned, "Topic "+o.Topic+" would be created."))
 		return nil
 	}
 	fmt.Fprintf(o.IO.Out, "Created topic %s.\n", o.Topic)
@@ -369,7 +369,7 @@ func (o *topicsOptions) delete(ctx context.Context, cl *client.Client) error {
 		return err
 	}
 	if o.DryRun {
-		fmt.Fprintf(o.IO.Out, "These topics would be deleted: %s\n", strings.Join(names, ", "))
+		fmt.Fprintln(o.IO.Out, paint(o.IO.Out, planned, "These topics would be deleted: "+strings.Join(names, ", ")))
 		return nil
 	}
 	if !o.Yes {

@@ -314,7 +314,7 @@ func (o *topicsOptions) print(w io.Writer, topics []topicView) {
 			for _, c := range t.Configs {
 				settings = append(settings, c.Name+"="+c.Value)
 			}
-			fmt.Fprintf(w, "Topic: %s", t.Topic)
+			fmt.Fprint(w, paint(w, heading, "Topic: "+t.Topic))
 			if t.TopicID != "" {
 				fmt.Fprintf(w, "\tTopicId: %s", t.TopicID)
 			}
@@ -330,11 +330,15 @@ func (o *topicsOptions) print(w io.Writer, topics []topicView) {
 }
 
 func (p *partitionView) print(w io.Writer, topic string) {
-	leader := "none"
+	leader := paint(w, failure, "none")
 	if p.Leader >= 0 {
 		leader = strconv.Itoa(int(p.Leader))
 	}
-	fmt.Fprintf(w, "\tTopic: %s\tPartition: %d\tLeader: %s\tReplicas: %s\tIsr: %s", topic, p.Partition, leader, commaList(p.Replicas), commaList(p.Isr))
+	isr := commaList(p.Isr)
+	if len(p.Isr) < p.replicationFactor() {
+		isr = paint(w, caution, isr)
+	}
+	fmt.Fprintf(w, "\tTopic: %s\tPartition: %d\tLeader: %s\tReplicas: %s\tIsr: %s", topic, p.Partition, leader, commaList(p.Replicas), isr)
 	if p.moving {
 		fmt.Fprintf(w, "\tAdding Replicas: %s\tRemoving Replicas: %s", commaList(p.Adding), commaList(p.Removing))
 	}
