@@ -99,7 +99,7 @@ func (f *Factory) completeValue(ctx context.Context, spec *opt.Spec, args []stri
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	cl, err := f.Open(ctx, connection(set, "kgo-completion"))
+	cl, err := f.Open(ctx, connection(set, completionClient))
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

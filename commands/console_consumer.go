@@ -177,7 +177,7 @@ func (o *consoleConsumerOptions) consuming(positions *groupPositions) ([]kgo.Opt
 	if opts = append(opts, o.subscription()...); o.Grouped {
 		opts = append(append(opts, kgo.BlockRebalanceOnPoll()), positions.options()...)
 	}
-	return append(opts, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(-1)), nil
+	return append(opts, kgo.UnknownTopicRetries(-1)), nil
 }
 
 // subscription is what is read.

@@ -89,7 +89,7 @@ func consumerPerfRun(ctx context.Context, o *consumerPerfOptions) error {
 	} else {
 		opts = append(opts, kgo.ConsumeTopics(o.Topic))
 	}
-	opts = append(opts, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(-1), kgo.WithHooks(&c.metrics),
+	opts = append(opts, kgo.UnknownTopicRetries(-1), kgo.WithHooks(&c.metrics),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { c.join.assigned(time.Now()) }),
 		kgo.OnPartitionsRevoked(func(context.Context, *kgo.Client, map[string][]int32) { c.join.revoked(time.Now()) }))
 	columns := "start.time, end.time, data.consumed.in.MB"

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"time"
@@ -29,6 +30,9 @@ func NewFactory(streams *IOStreams) *Factory {
 // defaultTimeout bounds the whole of an administrative command.
 const defaultTimeout = 10 * time.Second
 
+// completionClient is who asks for names to complete a command line by: nothing may be printed meanwhile.
+const completionClient = "kgo-completion"
+
 // DefaultBootstrap is the address of a cluster nobody named.
 const DefaultBootstrap = "localhost:9092"
 
@@ -43,10 +47,15 @@ func (f *Factory) Bootstrap(option string) string {
 	return DefaultBootstrap
 }
 
-// Timeout returns how long the command may take (--timeout, in seconds or as a duration).
+// Timeout returns how long the command may take: --timeout (in seconds or as a duration), else default.api.timeout.ms in its configuration file.
 func (f *Factory) Timeout(set *opt.Set) (time.Duration, error) {
 	o := set.Spec.Lookup("timeout")
 	if o == nil || !o.Extra || !set.Has("timeout") {
+		if path := set.String("command-config"); path != "" {
+			if p, err := client.LoadFile(path); err == nil { // who opens the client says what is wrong with it
+				return max(p.Duration("default.api.timeout.ms", defaultTimeout), time.Millisecond), nil
+			}
+		}
 		return defaultTimeout, nil
 	}
 	return parseTimeout(set.String("timeout"))
@@ -71,6 +80,11 @@ func (f *Factory) Properties(c Connection) (client.Properties, error) {
 		}
 	}
 	maps.Copy(p, c.Override)
+	if c.ClientID != completionClient {
+		for _, remark := range p.Remarks() {
+			fmt.Fprintln(f.IO.ErrOut, "Warning:", remark)
+		}
+	}
 	switch {
 	case c.Controller != "":
 		p["bootstrap.controllers"] = c.Controller
@@ -88,6 +102,9 @@ func (f *Factory) Properties(c Connection) (client.Properties, error) {
 func (f *Factory) Open(ctx context.Context, c Connection) (*client.Client, error) {
 	p, err := f.Properties(c)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.Check(client.Admin); err != nil {
 		return nil, err
 	}
 	cl, err := client.New(ctx, p)

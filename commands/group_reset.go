@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -331,7 +330,7 @@ func offsetsSince(ctx context.Context, cl *client.Client, streams *IOStreams, mi
 // timestamp reads --to-datetime or --by-duration.
 func (o *offsetReset) timestamp() (int64, error) {
 	if o.Scenario == "by-duration" {
-		d, err := parseISODuration(o.Value)
+		d, err := client.ParseDuration(o.Value)
 		if err != nil {
 			return 0, err
 		}
@@ -351,26 +350,6 @@ func parseDateTime(text string) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("java.text.ParseException: Unparseable date: \"%s\"", text)
-}
-
-var isoDuration = regexp.MustCompile(`(?i)^([-+]?)P(?:([-+]?\d+)D)?(T(?:([-+]?\d+)H)?(?:([-+]?\d+)M)?(?:([-+]?\d+(?:[.,]\d{0,9})?)S)?)?$`)
-
-// parseISODuration reads PnDTnHnMnS.
-func parseISODuration(text string) (time.Duration, error) {
-	m := isoDuration.FindStringSubmatch(text)
-	if m == nil || m[2]+m[4]+m[5]+m[6] == "" || strings.EqualFold(m[3], "T") {
-		return 0, errors.New("Text cannot be parsed to a Duration")
-	}
-	var total float64
-	for i, seconds := range map[int]float64{2: 86400, 4: 3600, 5: 60, 6: 1} {
-		if v, err := strconv.ParseFloat(strings.ReplaceAll(m[i], ",", "."), 64); err == nil {
-			total += v * seconds
-		}
-	}
-	if m[1] == "-" {
-		total = -total
-	}
-	return time.Duration(total * float64(time.Second)), nil
 }
 
 // fromFile reads the offsets that --export has written: topic,partition,offset or group,topic,partition,offset.

@@ -118,7 +118,7 @@ func verifiableConsumerRun(ctx context.Context, o *verifiableConsumerOptions) er
 			c.partitions(event, p)
 		}
 	}
-	opts = append(opts, kgo.ConsumeTopics(o.Topic), kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(-1), kgo.BlockRebalanceOnPoll(),
+	opts = append(opts, kgo.ConsumeTopics(o.Topic), kgo.UnknownTopicRetries(-1), kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(tell("partitions_assigned")),
 		kgo.OnPartitionsRevoked(tell("partitions_revoked")),
 		kgo.OnPartitionsLost(tell("partitions_revoked")))

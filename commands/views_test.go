@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/kgo-project/kgo/commands/client"
 )
 
 func TestTopicIsPrintedAsTheOriginalDoes(t *testing.T) {
@@ -116,12 +118,12 @@ func TestTimesAndDurations(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]float64{"PT1H": 3600, "P1DT2H3M4.5S": 93784.5, "-PT1M": -60, "PT-1M": -60} {
-		if got, err := parseISODuration(text); err != nil || got.Seconds() != want {
+		if got, err := client.ParseDuration(text); err != nil || got.Seconds() != want {
 			t.Errorf("%s: got %v, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"1h", "", "P", "PT", "P1DT"} {
-		if _, err := parseISODuration(text); err == nil {
+		if _, err := client.ParseDuration(text); err == nil {
 			t.Errorf("%q is accepted", text)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,9 @@ func newClient(ctx context.Context, p Properties, log *slog.Logger, more []kgo.O
 		if servers, err = brokersBehind(ctx, servers); err != nil {
 			return nil, err
 		}
+	}
+	if strings.TrimSpace(p["client.dns.lookup"]) == "resolve_canonical_bootstrap_servers_only" {
+		servers = canonicalServers(ctx, servers)
 	}
 	opts, d, err := options(p, servers)
 	if err != nil {
@@ -132,24 +136,26 @@ func options(p Properties, servers []string) ([]kgo.Opt, *dialer, error) {
 		return nil, nil, err
 	}
 	d := newDialer(servers, tlsConfig, p.Duration("socket.connection.setup.timeout.ms", 10*time.Second))
+	d.timeoutMax = max(d.timeout, p.Duration("socket.connection.setup.timeout.max.ms", 30*time.Second))
 	d.mechanism = mechanism
+	if n, set := p.integer("send.buffer.bytes"); set {
+		d.sendBuffer = int(n)
+	}
+	if n, set := p.integer("receive.buffer.bytes"); set {
+		d.receiveBuffer = int(n)
+	}
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(servers...),
 		kgo.Dialer(d.dial),
 		kgo.ClientID(p["client.id"]),
 		kgo.SoftwareNameAndVersion("apache-kafka-java", "4.3.1"),
 		kgo.WithLogger(d),
-		kgo.RetryBackoffFn(func(tries int) time.Duration {
-			return min(time.Duration(tries)*20*time.Millisecond, 500*time.Millisecond)
-		}),
 		kgo.MetadataMinAge(100 * time.Millisecond),
-		kgo.DisableClientMetrics(),
 	}
 	if mechanism != nil {
 		opts = append(opts, kgo.SASL(mechanism))
 	}
-	common, err := p.commonOptions()
-	return append(opts, common...), d, err
+	return append(opts, p.commonOptions()...), d, nil
 }
 
 // bootstrap returns the addresses in bootstrap.servers, or in bootstrap.controllers.
@@ -177,6 +183,28 @@ func (p Properties) bootstrap() ([]string, error) {
 		return nil, &ConfigError{Text: "No resolvable bootstrap urls given in " + key}
 	}
 	return servers, nil
+}
+
+// canonicalServers replaces each bootstrap address by the canonical names of all addresses behind it (KIP-235). What cannot be resolved stays: the connection
+// will say so.
+func canonicalServers(ctx context.Context, servers []string) []string {
+	var out []string
+	for _, s := range servers {
+		host, port, _ := net.SplitHostPort(s) // bootstrap has seen it
+		addresses, err := net.DefaultResolver.LookupHost(ctx, host)
+		if err != nil {
+			addresses = []string{host}
+		}
+		for _, address := range addresses {
+			if names, err := net.DefaultResolver.LookupAddr(ctx, address); err == nil && len(names) > 0 {
+				address = strings.TrimSuffix(names[0], ".")
+			}
+			if server := net.JoinHostPort(address, port); !slices.Contains(out, server) {
+				out = append(out, server)
+			}
+		}
+	}
+	return out
 }
 
 func parsePort(s string) (port int, bad bool) {

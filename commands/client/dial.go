@@ -116,11 +116,14 @@ const (
 // dialer opens connections and remembers what went wrong. When every bootstrap address has failed before any connection was
 // made it gives up at once: the answer would be the same after all of the client's retries. A lasting client's tells its log instead.
 type dialer struct {
-	net     net.Dialer
-	tls     *tls.Config
-	seeds   []string
-	giveUp  context.CancelCauseFunc
-	timeout time.Duration
+	net        net.Dialer
+	tls        *tls.Config
+	seeds      []string
+	giveUp     context.CancelCauseFunc
+	timeout    time.Duration // for one connection; it doubles with every failure of an address, up to timeoutMax
+	timeoutMax time.Duration
+	// sendBuffer and receiveBuffer are the sockets', in bytes; 0 or less: the system's choice.
+	sendBuffer, receiveBuffer int
 	// mechanism proves to a broker who the client is; nil: not asked for.
 	mechanism sasl.Mechanism
 
@@ -138,6 +141,7 @@ type dialer struct {
 	failed    map[string]*UnreachableError // by address
 	last      *UnreachableError
 	fatal     *UnreachableError
+	failures  map[string]int  // to connect, in a row, by address
 	missed    map[string]bool // addresses that could not be reached the last time
 }
 
@@ -147,7 +151,7 @@ type waiting struct{ address, step string }
 func newDialer(seeds []string, config *tls.Config, timeout time.Duration) *dialer {
 	return &dialer{
 		tls: config, seeds: seeds, timeout: timeout, patience: startPatience,
-		failed: make(map[string]*UnreachableError), missed: make(map[string]bool), giveUp: func(error) {},
+		failed: make(map[string]*UnreachableError), missed: make(map[string]bool), failures: make(map[string]int), giveUp: func(error) {},
 	}
 }
 
@@ -155,7 +159,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	if err := ctx.Err(); err != nil { // too late: nothing is wrong with this address
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	ctx, cancel := context.WithTimeout(ctx, d.setupTimeout(address))
 	defer cancel()
 	d.awaits(address, stepConnect)
 	conn, err := d.net.DialContext(ctx, network, address)
@@ -172,6 +176,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 		}
 		return nil, d.fail(address, step, err)
 	}
+	d.sizeBuffers(conn)
 	if d.tls != nil {
 		config := d.tls
 		if config.ServerName == "" {
@@ -191,10 +196,36 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	return &watchedConn{Conn: conn, dialer: d, address: address}, nil
 }
 
+// setupTimeout is how long setting up a connection to an address may take this time (KIP-601).
+func (d *dialer) setupTimeout(address string) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	limit := d.timeout
+	for range min(d.failures[address], 20) {
+		limit = min(2*limit, max(d.timeout, d.timeoutMax))
+	}
+	return limit
+}
+
+func (d *dialer) sizeBuffers(conn net.Conn) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	// A size that the system does not grant is a wish only, as it is to Java.
+	if d.sendBuffer > 0 {
+		_ = tcp.SetWriteBuffer(d.sendBuffer)
+	}
+	if d.receiveBuffer > 0 {
+		_ = tcp.SetReadBuffer(d.receiveBuffer)
+	}
+}
+
 // reached notes a connection.
 func (d *dialer) reached(address string) {
 	d.mu.Lock()
 	d.connected = true
+	delete(d.failures, address)
 	back := d.missed[address]
 	delete(d.missed, address)
 	d.mu.Unlock()
@@ -262,6 +293,7 @@ func (d *dialer) missing(e *UnreachableError) (first bool) {
 	defer d.mu.Unlock()
 	d.last = e
 	d.failed[e.Address] = e
+	d.failures[e.Address]++
 	d.waiting = slices.DeleteFunc(d.waiting, func(w waiting) bool { return w.address == e.Address })
 	first = !d.missed[e.Address]
 	d.missed[e.Address] = true

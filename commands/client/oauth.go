@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -51,7 +52,14 @@ func (p Properties) tokenSource(jaas jaasEntry) (tokenSource, error) {
 			return oauth.Auth{Token: strings.TrimSpace(string(b)), Extensions: extensions}, err
 		}, nil
 	}
+	http, err := p.tokenClient(jaas)
+	if err != nil {
+		return nil, err
+	}
+	encode, _ := p.boolean("sasl.oauthbearer.header.urlencode")
 	c := &credentialsGrant{
+		http:       http,
+		encode:     encode,
 		endpoint:   endpoint,
 		id:         first(p["sasl.oauthbearer.client.credentials.client.id"], jaas.options["clientId"]),
 		secret:     first(p["sasl.oauthbearer.client.credentials.client.secret"], jaas.options["clientSecret"]),
@@ -66,12 +74,34 @@ func (p Properties) tokenSource(jaas jaasEntry) (tokenSource, error) {
 
 // credentialsGrant fetches tokens by OAuth's client credentials grant and keeps one while it is good.
 type credentialsGrant struct {
+	http                        *http.Client
+	encode                      bool // id and secret, as RFC 6749 has it
 	endpoint, id, secret, scope string
 	extensions                  map[string]string
 
 	mu      sync.Mutex
 	current string
 	expires time.Time
+}
+
+// tokenClient makes the client that asks a token endpoint. The ssl.* options of the login module say whom it trusts.
+func (p Properties) tokenClient(jaas jaasEntry) (*http.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: p.Duration("sasl.login.connect.timeout.ms", 10*time.Second)}).DialContext
+	transport.ResponseHeaderTimeout = p.Duration("sasl.login.read.timeout.ms", 10*time.Second)
+	own := make(Properties)
+	for name, value := range jaas.options {
+		if strings.HasPrefix(name, "ssl.") {
+			own[name] = value
+		}
+	}
+	if len(own) > 0 {
+		var err error
+		if transport.TLSClientConfig, err = own.tlsConfig(); err != nil {
+			return nil, err
+		}
+	}
+	return &http.Client{Transport: transport}, nil
 }
 
 // maxTokenAnswer bounds the answer of a token endpoint.
@@ -94,10 +124,14 @@ func (c *credentialsGrant) token(ctx context.Context) (oauth.Auth, error) {
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	req.SetBasicAuth(c.id, c.secret)
-	resp, err := http.DefaultClient.Do(req)
+	if c.encode {
+		req.SetBasicAuth(url.QueryEscape(c.id), url.QueryEscape(c.secret))
+	} else {
+		req.SetBasicAuth(c.id, c.secret)
+	}
+	resp, err := c.http.Do(req)
 	if err != nil {
-		return oauth.Auth{}, fmt.Errorf("token endpoint: %w", err)
+		return oauth.Auth{}, &LoginError{Temporary: true, Text: "token endpoint: " + err.Error()}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxTokenAnswer))
@@ -105,7 +139,7 @@ func (c *credentialsGrant) token(ctx context.Context) (oauth.Auth, error) {
 		return oauth.Auth{}, fmt.Errorf("token endpoint: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return oauth.Auth{}, fmt.Errorf("token endpoint answered %s", resp.Status)
+		return oauth.Auth{}, &LoginError{Temporary: resp.StatusCode >= http.StatusInternalServerError, Text: "token endpoint answered " + resp.Status}
 	}
 	var answer struct {
 		AccessToken string `json:"access_token"`

@@ -1,141 +1,113 @@
 package client
 
 import (
-	"fmt"
-	"strconv"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// commonOptions translates the keys every kind of client has.
-func (p Properties) commonOptions() ([]kgo.Opt, error) {
+// commonOptions translates the keys every kind of client has. Check has seen their values.
+func (p Properties) commonOptions() []kgo.Opt {
 	var opts []kgo.Opt
-	var err error
-	ms := func(key string, apply func(time.Duration) kgo.Opt) {
-		if v, ok := p[key]; ok && err == nil {
-			n, bad := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
-			if bad != nil {
-				err = &ConfigError{Key: key, Value: v, Text: "Not a number of type LONG"}
-				return
-			}
-			if n > 0 {
-				opts = append(opts, apply(time.Duration(n)*time.Millisecond))
-			}
+	for _, key := range []struct {
+		name  string
+		apply func(time.Duration) kgo.Opt
+	}{
+		{"request.timeout.ms", func(d time.Duration) kgo.Opt { return kgo.RequestTimeoutOverhead(max(d, 100*time.Millisecond)) }},
+		{"connections.max.idle.ms", func(d time.Duration) kgo.Opt { return kgo.ConnIdleTimeout(max(d, time.Second)) }},
+		{"metadata.max.age.ms", func(d time.Duration) kgo.Opt { return kgo.MetadataMaxAge(max(d, 100*time.Millisecond)) }},
+	} {
+		if n, set := p.integer(key.name); set && n > 0 {
+			opts = append(opts, key.apply(time.Duration(n)*time.Millisecond))
 		}
 	}
-	ms("request.timeout.ms", func(d time.Duration) kgo.Opt { return kgo.RequestTimeoutOverhead(max(d, 100*time.Millisecond)) })
-	ms("connections.max.idle.ms", func(d time.Duration) kgo.Opt { return kgo.ConnIdleTimeout(max(d, time.Second)) })
-	ms("metadata.max.age.ms", func(d time.Duration) kgo.Opt { return kgo.MetadataMaxAge(max(d, 100*time.Millisecond)) })
+	if n, set := p.integer("retries"); set {
+		opts = append(opts, kgo.RequestRetries(int(n)))
+	}
 	if r := p["client.rack"]; r != "" {
 		opts = append(opts, kgo.Rack(r))
 	}
-	return opts, err
+	if push, _ := p.boolean("enable.metrics.push"); !push {
+		opts = append(opts, kgo.DisableClientMetrics())
+	}
+	return append(opts, kgo.RetryBackoffFn(p.backoff()))
 }
 
-// number reads an integer key that has to lie within bounds.
-func (p Properties) number(key string, least, most int64) (value int64, set bool, err error) {
-	v, ok := p[key]
-	if !ok || v == "" {
-		return 0, false, nil
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
-	switch {
-	case err != nil:
-		kind := "LONG"
-		if most <= 1<<31-1 {
-			kind = "INT"
+// backoff tells how long to wait before the next try. Where the settings say nothing a tool hurries.
+func (p Properties) backoff() func(tries int) time.Duration {
+	for _, names := range [][2]string{{"retry.backoff.ms", "retry.backoff.max.ms"}, {"reconnect.backoff.ms", "reconnect.backoff.max.ms"}} {
+		_, least := p.integer(names[0])
+		_, most := p.integer(names[1])
+		if !least && !most {
+			continue
 		}
-		return 0, false, &ConfigError{Key: key, Value: v, Text: "Not a number of type " + kind}
-	case n < least:
-		return 0, false, &ConfigError{Key: key, Value: v, Text: fmt.Sprintf("Value must be at least %d", least)}
-	case n > most:
-		return 0, false, &ConfigError{Key: key, Value: v, Text: fmt.Sprintf("Value must be no more than %d", most)}
+		first, limit := p.Duration(names[0], 100*time.Millisecond), p.Duration(names[1], time.Second)
+		return func(tries int) time.Duration { return min(first<<min(tries-1, 20), limit) }
 	}
-	return n, true, nil
+	return func(tries int) time.Duration {
+		return min(time.Duration(tries)*20*time.Millisecond, 500*time.Millisecond)
+	}
 }
 
 // ProducerOptions translates a producer's configuration. Keys without a counterpart are left out.
 func ProducerOptions(p Properties) ([]kgo.Opt, error) {
-	const maxInt = 1<<31 - 1
-	var opts []kgo.Opt
-	acks := strings.ToLower(p["acks"])
-	if _, set := p["acks"]; !set {
-		acks = "all"
+	if err := p.Check(Producer); err != nil {
+		return nil, err
 	}
+	var opts []kgo.Opt
+	acks := strings.TrimSpace(p["acks"])
 	switch acks {
-	case "all", "-1":
-		opts = append(opts, kgo.RequiredAcks(kgo.AllISRAcks()))
 	case "1":
 		opts = append(opts, kgo.RequiredAcks(kgo.LeaderAck()))
 	case "0":
 		opts = append(opts, kgo.RequiredAcks(kgo.NoAck()))
 	default:
-		return nil, &ConfigError{Key: "acks", Value: p["acks"], Text: "String must be one of: all, -1, 0, 1"}
+		opts = append(opts, kgo.RequiredAcks(kgo.AllISRAcks()))
 	}
-	if weak := acks == "0" || acks == "1"; weak || p["enable.idempotence"] == "false" {
-		if weak && p["enable.idempotence"] == "true" {
-			return nil, &ConfigError{Text: "Must set acks to all in order to use the idempotent producer. Otherwise we cannot guarantee idempotence."}
-		}
-		opts = append(opts, kgo.DisableIdempotentWrite())
-		inFlight, set, err := p.number("max.in.flight.requests.per.connection", 1, maxInt)
-		if err != nil {
-			return nil, err
-		}
+	if idempotent, set := p.boolean("enable.idempotence"); acks == "0" || acks == "1" || set && !idempotent {
+		inFlight, set := p.integer("max.in.flight.requests.per.connection")
 		if !set {
 			inFlight = 5
 		}
-		opts = append(opts, kgo.MaxProduceRequestsInflightPerBroker(int(inFlight)))
+		opts = append(opts, kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(int(inFlight)))
 	}
-	if c, set := p["compression.type"]; set {
-		codec, err := p.codec(c)
-		if err != nil {
-			return nil, err
-		}
-		opts = append(opts, kgo.ProducerBatchCompression(codec))
-	} else {
-		opts = append(opts, kgo.ProducerBatchCompression(kgo.NoCompression()))
-	}
+	opts = append(opts, kgo.ProducerBatchCompression(p.codec()))
 	if id := p["transactional.id"]; id != "" {
 		opts = append(opts, kgo.TransactionalID(id), kgo.TransactionTimeout(p.Duration("transaction.timeout.ms", time.Minute)))
 	}
+	if ignored, _ := p.boolean("partitioner.ignore.keys"); ignored {
+		const sticky = 64 << 10 // bytes for a partition before the next one, as with keys
+		opts = append(opts, kgo.RecordPartitioner(kgo.UniformBytesPartitioner(sticky, true, false, nil)))
+	}
+	if p["partitioner.class"] != "" { // there is one
+		opts = append(opts, kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+	}
 	for _, key := range []struct {
 		name  string
-		least int64
 		apply func(int64) kgo.Opt
 	}{
-		{"linger.ms", 0, func(n int64) kgo.Opt { return kgo.ProducerLinger(time.Duration(n) * time.Millisecond) }},
-		{"retries", 0, func(n int64) kgo.Opt { return kgo.RecordRetries(int(n)) }},
-		{"batch.size", 0, nil},
-		{"send.buffer.bytes", -1, nil},
-		{"receive.buffer.bytes", -1, nil}, // only checked
-		{"delivery.timeout.ms", 0, func(n int64) kgo.Opt {
+		{"linger.ms", func(n int64) kgo.Opt { return kgo.ProducerLinger(time.Duration(n) * time.Millisecond) }},
+		{"retries", func(n int64) kgo.Opt { return kgo.RecordRetries(int(n)) }},
+		{"delivery.timeout.ms", func(n int64) kgo.Opt {
 			return kgo.RecordDeliveryTimeout(time.Duration(max(n, 1000)) * time.Millisecond)
 		}},
-		{"max.request.size", 0, func(n int64) kgo.Opt { return kgo.ProducerBatchMaxBytes(int32(n)) }},
-		{"buffer.memory", 0, func(n int64) kgo.Opt { return kgo.MaxBufferedBytes(int(n)) }},
+		{"max.request.size", func(n int64) kgo.Opt { return kgo.ProducerBatchMaxBytes(int32(n)) }},
+		{"buffer.memory", func(n int64) kgo.Opt { return kgo.MaxBufferedBytes(int(n)) }},
 	} {
-		most := int64(maxInt)
-		if key.name == "buffer.memory" || key.name == "linger.ms" {
-			most = 1 << 40
-		}
-		n, set, err := p.number(key.name, key.least, most)
-		if err != nil {
-			return nil, err
-		}
-		if set && key.apply != nil {
+		if n, set := p.integer(key.name); set {
 			opts = append(opts, key.apply(n))
 		}
 	}
 	return opts, nil
 }
 
-func (p Properties) codec(name string) (kgo.CompressionCodec, error) {
-	var codec kgo.CompressionCodec
+// codec follows compression.type and the level that goes with it.
+func (p Properties) codec() kgo.CompressionCodec {
+	name := strings.TrimSpace(p["compression.type"])
+	codec := kgo.NoCompression()
 	switch name {
-	case "none":
-		codec = kgo.NoCompression()
 	case "gzip":
 		codec = kgo.GzipCompression()
 	case "snappy":
@@ -144,39 +116,51 @@ func (p Properties) codec(name string) (kgo.CompressionCodec, error) {
 		codec = kgo.Lz4Compression()
 	case "zstd":
 		codec = kgo.ZstdCompression()
-	default:
-		return codec, &ConfigError{Key: "compression.type", Value: name, Text: "String must be one of: none, gzip, snappy, lz4, zstd"}
 	}
-	level, set, err := p.number("compression."+name+".level", -131072, 22)
-	if set {
+	if level, set := p.integer("compression." + name + ".level"); set {
 		codec = codec.WithLevel(int(level))
 	}
-	return codec, err
+	return codec
+}
+
+// parseReset reads auto.offset.reset: where to begin without a committed offset.
+func parseReset(value string) (kgo.Offset, error) {
+	switch value {
+	case "latest":
+		return kgo.NewOffset().AtEnd(), nil
+	case "earliest":
+		return kgo.NewOffset().AtStart(), nil
+	case "none":
+		return kgo.NoResetOffset(), nil
+	}
+	text, ok := strings.CutPrefix(value, "by_duration:")
+	if !ok {
+		return kgo.Offset{}, errors.New("not one of earliest, latest, none and by_duration:")
+	}
+	ago, err := ParseDuration(text)
+	if err == nil && ago < 0 {
+		err = errors.New("in the future")
+	}
+	return kgo.NewOffset().AfterMilli(time.Now().Add(-ago).UnixMilli()), err
 }
 
 // ConsumerOptions translates a consumer's configuration, group settings included when group.id is set. Where to begin without
 // a committed offset follows auto.offset.reset (latest).
 func ConsumerOptions(p Properties) ([]kgo.Opt, error) {
-	const maxInt = 1<<31 - 1
-	var opts []kgo.Opt
-	reset := kgo.NewOffset().AtEnd()
-	switch v := strings.ToLower(p["auto.offset.reset"]); v {
-	case "", "latest":
-	case "earliest":
-		reset = kgo.NewOffset().AtStart()
-	case "none":
-		reset = kgo.NoResetOffset()
-	default:
-		return nil, &ConfigError{Key: "auto.offset.reset", Value: v, Text: "Invalid value `" + v + "` for configuration auto.offset.reset. The value must be either 'earliest', 'latest', 'none' or of the format 'by_duration:<PnDTnHnMn.nS.>'."}
+	if err := p.Check(Consumer); err != nil {
+		return nil, err
 	}
-	opts = append(opts, kgo.ConsumeResetOffset(reset))
-	switch v := p["isolation.level"]; v {
-	case "", "read_uncommitted":
-		opts = append(opts, kgo.FetchIsolationLevel(kgo.ReadUncommitted()))
-	case "read_committed":
-		opts = append(opts, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	default:
-		return nil, &ConfigError{Key: "isolation.level", Value: v, Text: "String must be one of: read_committed, read_uncommitted"}
+	reset, err := parseReset(first(strings.TrimSpace(p["auto.offset.reset"]), "latest"))
+	if err != nil {
+		return nil, err
+	}
+	isolation := kgo.ReadUncommitted()
+	if strings.TrimSpace(p["isolation.level"]) == "read_committed" {
+		isolation = kgo.ReadCommitted()
+	}
+	opts := []kgo.Opt{kgo.ConsumeResetOffset(reset), kgo.FetchIsolationLevel(isolation)}
+	if create, set := p.boolean("allow.auto.create.topics"); create || !set {
+		opts = append(opts, kgo.AllowAutoTopicCreation())
 	}
 	grouped := p["group.id"] != ""
 	for _, key := range []struct {
@@ -195,11 +179,7 @@ func ConsumerOptions(p Properties) ([]kgo.Opt, error) {
 			return kgo.AutoCommitInterval(max(time.Duration(n)*time.Millisecond, 100*time.Millisecond))
 		}},
 	} {
-		n, set, err := p.number(key.name, 0, maxInt)
-		if err != nil {
-			return nil, err
-		}
-		if set && (grouped || !key.group) {
+		if n, set := p.integer(key.name); set && (grouped || !key.group) {
 			opts = append(opts, key.apply(n))
 		}
 	}
@@ -210,25 +190,23 @@ func ConsumerOptions(p Properties) ([]kgo.Opt, error) {
 	if id := p["group.instance.id"]; id != "" {
 		opts = append(opts, kgo.InstanceID(id))
 	}
-	if p["enable.auto.commit"] == "false" {
+	if commit, set := p.boolean("enable.auto.commit"); set && !commit {
 		opts = append(opts, kgo.DisableAutoCommit())
 	}
-	switch v := strings.ToLower(p["group.protocol"]); v {
-	case "", "classic":
+	if !strings.EqualFold(strings.TrimSpace(p["group.protocol"]), "consumer") {
 		balancers, err := p.balancers()
 		return append(opts, kgo.Balancers(balancers...)), err
-	case "consumer": // KIP-848: the group's coordinator assigns, by the assignor that franz-go derives from the balancer
-		opts = append(opts, kgo.ServerSideBalancer())
-		switch assignor := p["group.remote.assignor"]; assignor {
-		case "range":
-			return append(opts, kgo.Balancers(kgo.RangeBalancer())), nil
-		case "", "uniform":
-			return append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer())), nil
-		default:
-			return nil, &ConfigError{Key: "group.remote.assignor", Value: assignor, Text: "brokers know uniform and range"}
-		}
 	}
-	return nil, &ConfigError{Key: "group.protocol", Value: p["group.protocol"], Text: "String must be one of (case insensitive): CONSUMER, CLASSIC"}
+	// KIP-848: the group's coordinator assigns, by the assignor that franz-go derives from the balancer.
+	opts = append(opts, kgo.ServerSideBalancer())
+	switch assignor := p["group.remote.assignor"]; assignor {
+	case "range":
+		return append(opts, kgo.Balancers(kgo.RangeBalancer())), nil
+	case "", "uniform":
+		return append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer())), nil
+	default:
+		return nil, &ConfigError{Key: "group.remote.assignor", Value: assignor, Text: "brokers know uniform and range"}
+	}
 }
 
 // balancers follows partition.assignment.strategy; the Java consumer's default is range, with cooperative-sticky to move to.

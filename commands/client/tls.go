@@ -20,24 +20,21 @@ import (
 // tlsConfig translates the ssl.* keys.
 func (p Properties) tlsConfig() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	for v := range strings.SplitSeq(p["ssl.enabled.protocols"], ",") {
-		switch strings.TrimSpace(v) {
-		case "TLSv1.3":
-			if c.MaxVersion == 0 && !strings.Contains(p["ssl.enabled.protocols"], "TLSv1.2") {
-				c.MinVersion = tls.VersionTLS13
-			}
-		case "TLSv1.2":
-			if !strings.Contains(p["ssl.enabled.protocols"], "TLSv1.3") {
-				c.MaxVersion = tls.VersionTLS12
-			}
-		}
+	if err := p.tlsVersions(c); err != nil {
+		return nil, err
 	}
 	for name := range strings.SplitSeq(p["ssl.cipher.suites"], ",") {
-		for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
-			if suite.Name == strings.TrimSpace(name) {
-				c.CipherSuites = append(c.CipherSuites, suite.ID)
-			}
+		name = strings.TrimSpace(name)
+		at := slices.IndexFunc(suites, func(s *tls.CipherSuite) bool { return s.Name == name })
+		switch {
+		case at >= 0:
+			c.CipherSuites = append(c.CipherSuites, suites[at].ID)
+		case name != "" && !strings.HasPrefix(name, "TLS_"):
+			return nil, &ConfigError{Text: "ssl.cipher.suites: Unsupported CipherSuite: " + name}
 		}
+	}
+	if c.CipherSuites == nil && strings.TrimSpace(p["ssl.cipher.suites"]) != "" {
+		return nil, &ConfigError{Text: "ssl.cipher.suites: none of these is supported: " + p["ssl.cipher.suites"]}
 	}
 	roots, err := p.trustedRoots()
 	if err != nil {
@@ -56,6 +53,28 @@ func (p Properties) tlsConfig() (*tls.Config, error) {
 		c.VerifyConnection = verifyChainOnly(roots)
 	}
 	return c, nil
+}
+
+var suites = append(tls.CipherSuites(), tls.InsecureCipherSuites()...)
+
+// tlsVersions follows ssl.enabled.protocols.
+func (p Properties) tlsVersions(c *tls.Config) error {
+	if strings.TrimSpace(p["ssl.enabled.protocols"]) == "" {
+		return nil
+	}
+	c.MinVersion = 0
+	for name := range strings.SplitSeq(p["ssl.enabled.protocols"], ",") {
+		name = strings.TrimSpace(name)
+		version, known := map[string]uint16{"TLSv1": tls.VersionTLS10, "TLSv1.1": tls.VersionTLS11, "TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}[name]
+		if !known {
+			return &ConfigError{Text: "ssl.enabled.protocols: Unsupported protocol: " + name}
+		}
+		if c.MinVersion == 0 || version < c.MinVersion {
+			c.MinVersion = version
+		}
+		c.MaxVersion = max(c.MaxVersion, version)
+	}
+	return nil
 }
 
 // verifyChainOnly checks the server's certificates against the trusted roots but not the name in them, which is what an empty

@@ -108,3 +108,17 @@ func weighted(a, b string) int {
 	}
 	return row1[len(b)]
 }
+
+// Nearest returns the name at the least distance from a mistyped word, if that is no more than most, or an empty string. Of several it is the first.
+func Nearest(wrong string, names []string, most int) string {
+	best, bestDistance := "", most+1
+	for _, name := range names {
+		if d := len(name) - len(wrong); d > most || -d > most {
+			continue
+		}
+		if d := distance(wrong, name); d < bestDistance {
+			best, bestDistance = name, d
+		}
+	}
+	return best
+}
