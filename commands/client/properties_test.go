@@ -107,20 +107,3 @@ func TestBootstrapAddresses(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseProperties(f *testing.F) {
-	f.Add([]byte("a=b\\\n c\n#x\n\\u0041=1"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		p, err := Parse(text)
-		if err != nil {
-			return
-		}
-		size := 0
-		for k, v := range p {
-			size += len(k) + len(v)
-		}
-		if size > 3*len(text)+3 {
-			t.Errorf("%d bytes out of %d", size, len(text))
-		}
-	})
-}
