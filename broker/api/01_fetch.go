@@ -186,21 +186,54 @@ func (d *Data) fetched(r *wire.Request, image *metadata.Image, ctx *replica.Fetc
 			continue
 		}
 		p := &ctx.Partitions[i]
-		row := fetchRow{FetchResult: &results[i], topic: p.TopicPartition.Topic, topicID: p.TopicID, partition: p.TopicPartition.Partition}
+		row := fetchRow{FetchResult: &results[i], topic: p.TopicPartition.Topic, topicID: p.TopicID, partition: p.TopicPartition.Partition, fetchOffset: p.FetchOffset}
 		if r.Version < 16 || !leaders.add(row.Leader) {
 			row.Leader = replica.NoHint
 		}
-		if r.Version < 4 {
-			row.converted, row.Err = downConvert(row.FetchResult, r.Version, p.FetchOffset)
-		}
 		rows = append(rows, row)
 	}
-	d.countFetched(r, rows)
-	r.RespondPayload(encodeFetch(r.Version, 0, sessionID, rows, leaders.list))
+	respond := func() {
+		d.countFetched(r, rows)
+		r.RespondPayload(encodeFetch(r.Version, 0, sessionID, rows, leaders.list))
+	}
+	if r.Version < 4 {
+		go d.convertAll(r, rows, respond)
+		return
+	}
+	respond()
 }
 
 // maxDownConverted bounds what one batch may unfold to when it is rewritten for an old client.
 const maxDownConverted = 64 << 20
+
+// convertAll rewrites the records of a response for an old client. They are in memory until they are sent, and are counted as requests are: many such
+// clients at a time wait for each other.
+func (d *Data) convertAll(r *wire.Request, rows []fetchRow, respond func()) {
+	size := 0
+	for i := range rows {
+		if records := rows[i].Records; records != nil {
+			size += 2 * records.Size() // as they are, and as they will be
+		}
+	}
+	if err := r.Reserve(size); err != nil {
+		for i := range rows {
+			if rows[i].Records != nil {
+				rows[i].Records.Release()
+				rows[i].Records = nil
+			}
+		}
+		r.Close(err)
+		return
+	}
+	size = 0
+	for i := range rows {
+		row := &rows[i]
+		row.converted, row.Err = downConvert(row.FetchResult, r.Version, row.fetchOffset)
+		size += cap(row.converted)
+	}
+	r.Reserved(size)
+	respond()
+}
 
 // downConvert rewrites a result's records in a format that the client's version knows. It takes the file range's place.
 func downConvert(result *replica.FetchResult, version int16, fromOffset int64) ([]byte, error) {

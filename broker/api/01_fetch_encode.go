@@ -34,10 +34,11 @@ import (
 type fetchRow struct {
 	*replica.FetchResult
 
-	topic     string
-	topicID   ident.TopicID
-	partition int32
-	converted []byte // instead of Records, for versions below 4
+	topic       string
+	topicID     ident.TopicID
+	partition   int32
+	fetchOffset int64
+	converted   []byte // instead of Records, for versions below 4
 }
 
 // fetchEncoder builds the answer: memory in one growing buffer, cut where a file range comes between.

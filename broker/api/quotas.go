@@ -31,11 +31,19 @@ func (d *Data) fetchQuota(r *wire.Request, ctx *replica.FetchContext, results []
 		}
 	}
 	now, client := time.Now(), quotaClient(r)
-	wait := d.Quotas.Record(quota.Fetch, client, size, now)
+	wait := max(d.Quotas.Record(quota.Fetch, client, size, now), r.Charge())
 	if wait > 0 {
 		d.Quotas.TakeBack(quota.Fetch, client, size, now)
 	}
 	return wait
+}
+
+// ChargeTime accounts for the time that a request took (request_percentage), and returns how long its client has to wait.
+func (h *Handlers) ChargeTime(r *wire.Request, spent time.Duration) time.Duration {
+	if !h.Quotas.LimitsTime() {
+		return 0
+	}
+	return h.Quotas.RecordTime(quotaClient(r), spent, time.Now())
 }
 
 // strictMutation reports whether a request that makes or removes partitions is refused when its client is beyond controller_mutation_rate;

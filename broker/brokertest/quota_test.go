@@ -3,7 +3,9 @@ package brokertest_test
 import (
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
+	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/brokertest"
 )
@@ -87,6 +90,105 @@ func TestControllerMutationQuota(t *testing.T) {
 	// The first connection isn't read from until the bucket is no longer below zero.
 	if _, err := kadm.NewClient(n.Client(kgo.ClientID("maker"))).CreateTopic(ctx, 1, 1, nil, "second"); !errors.Is(err, kerr.ThrottlingQuotaExceeded) {
 		t.Errorf("the second topic: %v", err)
+	}
+}
+
+// A client whose requests take more of the handlers' time than request_percentage allows is told to wait, and isn't read from meanwhile (KIP-124).
+func TestRequestQuota(t *testing.T) {
+	n := brokertest.Start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	setQuota(t, kadm.NewClient(n.Client()), "busy", "request_percentage", 0.001) // a tenth of a millisecond in ten seconds
+	ask := func(clientID string) time.Duration {
+		resp, err := kmsg.NewPtrMetadataRequest().RequestWith(ctx, n.Client(kgo.ClientID(clientID)).SeedBrokers()[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return time.Duration(resp.ThrottleMillis) * time.Millisecond
+	}
+	awaitTrue(t, "the client is told to wait", func() bool { return ask("busy") > 0 })
+	var told time.Duration
+	if told = ask("busy"); told <= 0 || told > time.Second {
+		t.Errorf("told to wait for %v, want at most a window of a second", told)
+	}
+	if d := ask("free"); d != 0 {
+		t.Errorf("a client without a quota is told to wait for %v", d)
+	}
+
+	// One connection: what follows a throttled request is read when the time is over.
+	conn, err := net.Dial("tcp", n.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	exchange := func() (throttle time.Duration, took time.Duration) {
+		t.Helper()
+		began := time.Now()
+		req := kmsg.NewPtrListGroupsRequest()
+		req.SetVersion(1)
+		frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("busy")).AppendRequest(nil, req, 1)
+		if _, err := conn.Write(frame); err != nil {
+			t.Fatal(err)
+		}
+		head := make([]byte, 12) // size, correlation id, throttle time
+		if _, err := io.ReadFull(conn, head); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.CopyN(io.Discard, conn, bigEndian(head)-8); err != nil {
+			t.Fatal(err)
+		}
+		return time.Duration(bigEndian(head[8:])) * time.Millisecond, time.Since(began)
+	}
+	awaitTrue(t, "the connection is throttled", func() bool {
+		throttle, _ := exchange()
+		told = throttle
+		return told > 10*time.Millisecond
+	})
+	if _, took := exchange(); took < told-10*time.Millisecond { // the server's clock began before the answer was here
+		t.Errorf("after a throttle of %v a request was answered in %v", told, took)
+	}
+}
+
+// bigEndian reads the big-endian number at the start of b.
+func bigEndian(b []byte) int64 {
+	return int64(b[0])<<24 | int64(b[1])<<16 | int64(b[2])<<8 | int64(b[3])
+}
+
+// An address may open so many connections in a second (KIP-612); what is beyond that is closed, unread.
+func TestConnectionQuotaOfAnAddress(t *testing.T) {
+	n := brokertest.Start(t)
+	admin := kadm.NewClient(n.Client())
+	entity := kadm.ClientQuotaEntity{{Type: "ip", Name: new("127.0.0.1")}}
+	set := func(op kadm.AlterClientQuotaOp) {
+		t.Helper()
+		got, err := admin.AlterClientQuotas(t.Context(), []kadm.AlterClientQuotaEntry{{Entity: entity, Ops: []kadm.AlterClientQuotaOp{op}}})
+		if err == nil {
+			err = got[0].Err
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	served := func() bool {
+		conn, err := net.Dial("tcp", n.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		req := kmsg.NewPtrApiVersionsRequest()
+		if _, err := conn.Write(kmsg.NewRequestFormatter().AppendRequest(nil, req, 1)); err != nil {
+			return false
+		}
+		_, err = conn.Read(make([]byte, 1))
+		return err == nil
+	}
+	set(kadm.AlterClientQuotaOp{Key: "connection_creation_rate", Value: 1})
+	awaitTrue(t, "a connection is refused", func() bool { return !served() })
+	set(kadm.AlterClientQuotaOp{Key: "connection_creation_rate", Remove: true})
+	for range 30 {
+		if !served() {
+			t.Error("a connection was refused without a quota")
+		}
 	}
 }
 

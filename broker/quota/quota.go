@@ -8,7 +8,7 @@
 // Rates are Kafka's: sums over eleven windows of a second. A client beyond its rate is told how long to wait, and isn't read from meanwhile;
 // nothing is refused but, for partitions, with THROTTLING_QUOTA_EXCEEDED.
 //
-// What the package doesn't do: request_percentage, and connection_creation_rate of addresses.
+// [Connections] does the same for connections: those of the broker, of a listener, and of an address.
 package quota
 
 import (
@@ -27,10 +27,11 @@ const (
 	Produce            Kind = iota // producer_byte_rate: bytes of produce requests in a second
 	Fetch                          // consumer_byte_rate: bytes of records fetched in a second
 	ControllerMutation             // controller_mutation_rate: partitions created and deleted in a second
+	RequestTime                    // request_percentage: per cent of a second that handlers work in a second
 	numKinds
 )
 
-var keys = [numKinds]string{"producer_byte_rate", "consumer_byte_rate", "controller_mutation_rate"}
+var keys = [numKinds]string{"producer_byte_rate", "consumer_byte_rate", "controller_mutation_rate", "request_percentage"}
 
 // Client is who asks.
 type Client struct{ User, ID string }
@@ -152,6 +153,26 @@ func (m *Manager) Record(kind Kind, c Client, bytes int, now time.Time) time.Dur
 	mt := m.meter(meterKey{kind, shared}, now)
 	mt.record(float64(bytes), now)
 	return mt.wait(rate, now)
+}
+
+// RecordTime accounts for the time that a client's request took in its handler, and returns how long the client has to wait now: at most a window
+// (KIP-124).
+func (m *Manager) RecordTime(c Client, spent time.Duration, now time.Time) time.Duration {
+	rate, shared, ok := m.find(RequestTime, c)
+	if !ok {
+		return 0
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	mt := m.meter(meterKey{RequestTime, shared}, now)
+	mt.record(spent.Seconds()*100, now)
+	return min(mt.wait(rate, now), window)
+}
+
+// LimitsTime reports whether there is a request_percentage for anybody.
+func (m *Manager) LimitsTime() bool {
+	l := m.limits.Load()
+	return l != nil && len(l.by[RequestTime]) > 0
 }
 
 // TakeBack undoes what was recorded for an answer that is not sent after all.

@@ -99,3 +99,26 @@ func TestTokens(t *testing.T) {
 		t.Errorf("five seconds later: %v, wait %v", ok, wait)
 	}
 }
+
+func TestRequestTime(t *testing.T) {
+	m, now, c := NewManager(), time.Unix(1000, 0), Client{ID: "busy"}
+	if d := m.RecordTime(c, time.Hour, now); d != 0 || m.LimitsTime() {
+		t.Errorf("without a limit: %v", d)
+	}
+	m.Set([]Limit{{Entity: Entity{ClientID: new("busy")}, Values: map[string]float64{"request_percentage": 50}}})
+	if !m.LimitsTime() {
+		t.Error("a limit that nobody knows of")
+	}
+	if d := m.RecordTime(c, 5*time.Second, now); d != 0 { // half of the ten windows that count at least
+		t.Errorf("as much as is allowed: %v", d)
+	}
+	if d := m.RecordTime(c, time.Second/10, now); d <= 0 || d > window {
+		t.Errorf("a tenth of a second more: %v", d)
+	}
+	if d := m.RecordTime(c, time.Hour, now); d != window {
+		t.Errorf("an hour more: %v, want a window at most", d)
+	}
+	if d := m.RecordTime(Client{ID: "other"}, time.Hour, now); d != 0 {
+		t.Errorf("another client: %v", d)
+	}
+}

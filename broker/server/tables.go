@@ -16,7 +16,7 @@ func (s *Server) listenerOf(sock *socket) wire.Listener {
 	q, embedded := s.quorum.(*embeddedQuorum)
 	switch {
 	case !slices.Contains(s.opts.Config.Network.ControllerListeners, sock.config.Name) && s.handlers != nil:
-		l.Table = s.handlers.Table()
+		l.Table, l.TimeQuota = s.handlers.Table(), s.handlers.ChargeTime
 	case embedded:
 		l.Table = s.controllerHandlers(q, sock).Table()
 		if f := s.opts.FourLetter; f != nil {

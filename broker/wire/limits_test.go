@@ -139,3 +139,51 @@ func TestConnectionsThatComeTooFast(t *testing.T) {
 		t.Errorf("served after %v", d)
 	}
 }
+
+// Memory that a response holds is counted until it is sent, also for a client that has gone; who wants more than there is waits.
+func TestReservedMemoryOfResponses(t *testing.T) {
+	parked := make(chan *Request, 2)
+	s, addr := testServer(t, Config{RequestMemory: 1 << 20}, Listener{}, API{Key: 3, Min: 0, Max: 12, Handle: func(r *Request) { parked <- r }})
+	first, second := dial(t, addr), dial(t, addr)
+	first.Write(encode(kmsg.NewPtrMetadataRequest(), 9, 1))
+	a := <-parked
+	if err := a.Reserve(2 << 20); err != nil { // one that is larger than the limit passes
+		t.Fatal(err)
+	}
+	second.Write(encode(kmsg.NewPtrMetadataRequest(), 9, 2))
+	b := <-parked
+	waited := make(chan error, 1)
+	go func() { waited <- b.Reserve(1000) }()
+	eventually(t, "the second waits", func() bool { return s.budget.waiting.Load() == 1 })
+	a.Reserved(1 << 19) // it came to less than that
+	if err := <-waited; err != nil {
+		t.Fatal(err)
+	}
+	if n := s.MemoryInUse(); n < 1<<19+1000 {
+		t.Errorf("%d bytes are counted", n)
+	}
+	a.Respond(kmsg.NewPtrMetadataResponse())
+	readFrame(t, first)
+	second.Close()
+	b.Respond(kmsg.NewPtrMetadataResponse())
+	eventually(t, "the memory is back", func() bool { return s.MemoryInUse() < 1<<19 })
+
+	third := dial(t, addr)
+	third.Write(encode(kmsg.NewPtrMetadataRequest(), 9, 3))
+	c := <-parked
+	if err := c.Reserve(2 << 20); err != nil {
+		t.Fatal(err)
+	}
+	fourth := dial(t, addr)
+	fourth.Write(encode(kmsg.NewPtrMetadataRequest(), 9, 4))
+	d := <-parked
+	go func() { waited <- d.Reserve(1000) }()
+	eventually(t, "the fourth waits", func() bool { return s.budget.waiting.Load() == 1 })
+	fourth.Close()
+	if err := <-waited; err == nil {
+		t.Error("memory for a client that has gone")
+	}
+	d.Close(errIdle)
+	c.Respond(kmsg.NewPtrMetadataResponse())
+	readFrame(t, third)
+}

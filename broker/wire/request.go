@@ -22,6 +22,8 @@ type Request struct {
 	flexible bool
 	borrowed *buffer // what Body aliases
 	decoded  int64   // memory counted for Body beyond the frame
+	held     int64   // memory counted for the response, until it is sent
+	charged  bool
 
 	// What follows is guarded by Conn.mu.
 	next     *Request // the request after this one on the connection
@@ -41,6 +43,9 @@ func (r *Request) Context() context.Context { return r.Conn.ctx }
 // Respond sends resp in the request's version. The response is encoded before Respond returns, so its fields may be reused.
 func (r *Request) Respond(resp kmsg.Response) {
 	resp.SetVersion(r.Version)
+	if wait := r.Charge(); wait > 0 {
+		setThrottle(resp, wait)
+	}
 	out := getOut()
 	out.b = appendResponseHeader(out.b, r.Key, r.CorrelationID, resp.IsFlexible())
 	out.b = resp.AppendTo(out.b)
@@ -81,6 +86,64 @@ func (r *Request) RespondAndClose(resp kmsg.Response, reason error) {
 // Throttle stops reading from the connection for d after this request's response is sent (KIP-219). The handler sets the response's
 // throttle time itself and calls Throttle before it responds.
 func (r *Request) Throttle(d time.Duration) { r.throttle = d }
+
+// Charge accounts for the time that the request has taken so far, and returns how long its client is to wait for it: as of Throttle, but never less than that
+// has said. Respond calls it and tells the client. A handler that encodes its response itself calls it before, and tells it, unless its client is free of
+// charge.
+func (r *Request) Charge() time.Duration {
+	fn := r.Conn.listener.TimeQuota
+	if fn == nil || r.charged {
+		return 0
+	}
+	r.charged = true
+	wait := fn(r, r.spent())
+	r.throttle = max(r.throttle, wait)
+	return wait
+}
+
+// spent is how long the handler has worked, or did before it left the request to others.
+func (r *Request) spent() time.Duration {
+	r.Conn.mu.Lock()
+	defer r.Conn.mu.Unlock()
+	if r.Conn.current == r {
+		return time.Since(r.Received)
+	}
+	return r.local
+}
+
+// setThrottle tells the client to wait, unless it is to wait longer already.
+func setThrottle(resp kmsg.Response, wait time.Duration) {
+	to, ok := resp.(kmsg.SetThrottleResponse)
+	if !ok {
+		return
+	}
+	if told, ok := resp.(kmsg.ThrottleResponse); ok {
+		if ms, _ := told.Throttle(); int64(ms) >= wait.Milliseconds() {
+			return
+		}
+	}
+	to.SetThrottle(int32(wait.Milliseconds()))
+}
+
+// Reserve counts memory that the response takes, as that of requests is counted, until it is sent. It waits while there is none, so it is not to be
+// called by whoever others wait for; an error says that the client has gone.
+func (r *Request) Reserve(bytes int) error {
+	if err := r.Conn.srv.budget.take(r.Conn.ctx, int64(bytes)); err != nil {
+		return err
+	}
+	r.held += int64(bytes)
+	return nil
+}
+
+// Reserved corrects what Reserve has counted to what it came to.
+func (r *Request) Reserved(bytes int) {
+	if more := int64(bytes) - r.held; more > 0 {
+		r.Conn.srv.budget.force(more)
+	} else {
+		r.Conn.srv.budget.put(-more)
+	}
+	r.held = int64(bytes)
+}
 
 // OnFollowed has fn called, once, if a request of another kind arrives on the connection before this one is answered: responses leave in order, so that one
 // would wait for this one's. A handler that parks its request says so before it returns. fn may come too late, when the request is answered.

@@ -39,6 +39,9 @@ type Listener struct {
 	// TLSPrincipal names the client of a TLS connection by its certificate; nil: ident.Anonymous.
 	TLSPrincipal func(tls.ConnectionState) ident.Principal
 
+	// TimeQuota accounts for the time that a request took in its handler, and returns how long its client is to wait (KIP-124); nil: no such quota.
+	TimeQuota func(r *Request, spent time.Duration) time.Duration
+
 	// FourLetter answers ZooKeeper's four-letter words ("ruok") and ends the connection; nil or not ok: it is no such word.
 	FourLetter func(word string) (answer string, ok bool)
 }

@@ -72,6 +72,10 @@ func (c *Conn) send(batch *Request) {
 		}
 		c.srv.observe(r, start, now)
 		r.payload.Release()
+		if r.held > 0 {
+			c.srv.budget.put(r.held)
+			r.held = 0
+		}
 		if r.out != nil {
 			putOut(r.out)
 			r.out = nil
