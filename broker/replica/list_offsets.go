@@ -153,20 +153,9 @@ func boundariesBefore(log *storage.Log, timestamp int64) ([]int64, error) {
 // EpochEnd answers OffsetForLeaderEpoch: the largest epoch up to leaderEpoch that this log knows, and the offset after its last
 // record; -1 and -1 if it knows none.
 func (m *Manager) EpochEnd(tp ident.TopicPartition, currentLeaderEpoch, leaderEpoch int32) (EpochEndOffset, error) {
-	unknown := EpochEndOffset{LeaderEpoch: -1, EndOffset: noOffset}
-	p, err := m.Partition(tp)
+	log, err := m.ledLog(tp, currentLeaderEpoch)
 	if err != nil {
-		return unknown, err
-	}
-	p.mu.Lock()
-	err = p.checkLocked(currentLeaderEpoch, true)
-	p.mu.Unlock()
-	if err != nil {
-		return unknown, err
-	}
-	log := p.log.Load()
-	if log == nil {
-		return unknown, kerr.KafkaStorageError
+		return EpochEndOffset{LeaderEpoch: -1, EndOffset: noOffset}, err
 	}
 	epoch, end := log.EndOffsetForEpoch(leaderEpoch)
 	return EpochEndOffset{LeaderEpoch: epoch, EndOffset: end}, nil
@@ -174,19 +163,27 @@ func (m *Manager) EpochEnd(tp ident.TopicPartition, currentLeaderEpoch, leaderEp
 
 // ActiveProducers answers DescribeProducers for one partition.
 func (m *Manager) ActiveProducers(tp ident.TopicPartition) ([]storage.ProducerInfo, error) {
+	log, err := m.ledLog(tp, anyEpoch)
+	if err != nil {
+		return nil, err
+	}
+	return log.ActiveProducers(), nil
+}
+
+// ledLog is the log of a partition that this broker leads in the epoch.
+func (m *Manager) ledLog(tp ident.TopicPartition, currentLeaderEpoch int32) (*storage.Log, error) {
 	p, err := m.Partition(tp)
 	if err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
-	err = p.checkLocked(anyEpoch, true)
+	err = p.checkLocked(currentLeaderEpoch, true)
 	p.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	log := p.log.Load()
-	if log == nil {
-		return nil, kerr.KafkaStorageError
+	if log := p.log.Load(); log != nil {
+		return log, nil
 	}
-	return log.ActiveProducers(), nil
+	return nil, kerr.KafkaStorageError
 }
