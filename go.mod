@@ -24,6 +24,7 @@ require (
 )
 
 require (
+	github.com/creack/pty v1.1.24
 	github.com/dlclark/regexp2 v1.12.0
 	github.com/fatih/color v1.19.0
 	github.com/jcmturner/gokrb5/v8 v8.4.4

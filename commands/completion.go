@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +14,8 @@ import (
 	"github.com/kgo-project/kgo/commands/opt"
 )
 
-// completionTimeout bounds what the shell waits for: a dead cluster never hangs a prompt.
-const completionTimeout = 300 * time.Millisecond
+// completionTimeout bounds the question to the cluster: with the start of the process, a dead one holds a prompt up for less than 300 ms.
+const completionTimeout = 250 * time.Millisecond
 
 // completer offers a tool's sub-commands, options and values to the shell.
 func (f *Factory) completer(spec *opt.Spec) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -27,9 +26,8 @@ func (f *Factory) completer(spec *opt.Spec) func(*cobra.Command, []string, strin
 				current = sub
 			}
 		}
-		name, prefix, isValue := valueAsked(current, args, word)
-		if isValue {
-			return f.completeValue(cmd.Context(), spec, args, current.Lookup(name), prefix, word)
+		if o := valueAsked(current, args, word); o != nil {
+			return f.completeValue(cmd.Context(), spec, args, o)
 		}
 		var out []string
 		if len(current.Sub) > 0 && !strings.HasPrefix(word, "-") {
@@ -47,19 +45,19 @@ func (f *Factory) completer(spec *opt.Spec) func(*cobra.Command, []string, strin
 	}
 }
 
-// valueAsked tells which option's value the word under the cursor is, and what of the word belongs to the option's name.
-func valueAsked(spec *opt.Spec, args []string, word string) (name, prefix string, ok bool) {
+// valueAsked tells which option's value the word under the cursor is: behind the option, or behind an equals sign. The shells' scripts take
+// what stands before that sign for a prefix of their own: values are offered without it.
+func valueAsked(spec *opt.Spec, args []string, word string) *opt.Option {
 	if name, _, ok := strings.Cut(strings.TrimLeft(word, "-"), "="); ok && strings.HasPrefix(word, "-") && spec.Lookup(name) != nil {
-		return name, word[:strings.IndexByte(word, '=')+1], true
+		return spec.Lookup(name)
 	}
 	if len(args) == 0 || !strings.HasPrefix(args[len(args)-1], "-") {
-		return "", "", false
+		return nil
 	}
-	o := spec.Lookup(strings.TrimLeft(args[len(args)-1], "-"))
-	if o == nil || o.Arg == opt.NoArg {
-		return "", "", false
+	if o := spec.Lookup(strings.TrimLeft(args[len(args)-1], "-")); o != nil && o.Arg != opt.NoArg && !strings.HasPrefix(word, "--") {
+		return o
 	}
-	return o.Name, "", true
+	return nil
 }
 
 // valueKinds says what the values of an option are, where its declaration does not.
@@ -77,25 +75,25 @@ var fixedValues = map[string][]string{
 	"time": {"latest", "earliest", "max-timestamp"},
 }
 
-func (f *Factory) completeValue(ctx context.Context, spec *opt.Spec, args []string, o *opt.Option, prefix, word string) ([]string, cobra.ShellCompDirective) {
+func (f *Factory) completeValue(ctx context.Context, spec *opt.Spec, args []string, o *opt.Option) ([]string, cobra.ShellCompDirective) {
 	if values := first2(o.Choices, fixedValues[o.Name]); values != nil {
-		return prefixed(prefix, values), cobra.ShellCompDirectiveNoFileComp
+		return values, cobra.ShellCompDirectiveNoFileComp
 	}
 	kind := first(o.Complete, valueKinds[o.Name])
 	switch kind {
 	case "file":
 		return nil, cobra.ShellCompDirectiveDefault
 	case "topic-config":
-		return prefixed(prefix, topicConfigNames()), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		return topicConfigNames(), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	case "entity":
 		kind = entityKind(args)
 	}
-	if kind == "" || strings.HasPrefix(word, "--") && prefix == "" {
+	if kind == "" {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
-	set, err := opt.Parse(spec.With(opt.Option{Name: "bootstrap-server", Arg: opt.Required}, opt.Option{Name: "command-config", Arg: opt.Required}), connectionArgs(args))
+	set, err := opt.Parse(spec.With(opt.Option{Name: "bootstrap-server", Arg: opt.Required}, opt.Option{Name: "command-config", Arg: opt.Required}), connectionArgs(spec, args))
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -104,15 +102,16 @@ func (f *Factory) completeValue(ctx context.Context, spec *opt.Spec, args []stri
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	defer f.closeClients()
-	return prefixed(prefix, liveNames(ctx, cl, kind)), cobra.ShellCompDirectiveNoFileComp
+	return liveNames(ctx, cl, kind), cobra.ShellCompDirectiveNoFileComp
 }
 
 // connectionArgs keeps the words that say how to reach the cluster.
-func connectionArgs(args []string) []string {
+func connectionArgs(spec *opt.Spec, args []string) []string {
 	var out []string
 	for i, a := range args {
 		name, _, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
-		if !strings.HasPrefix(a, "-") || name != "bootstrap-server" && name != "command-config" {
+		o := spec.Lookup(name)
+		if !strings.HasPrefix(a, "-") || o == nil || !slices.Contains([]string{"bootstrap-server", "command-config"}, first(o.Means, o.Name)) {
 			continue
 		}
 		out = append(out, a)
@@ -165,35 +164,9 @@ func topicConfigNames() []string {
 	return names
 }
 
-func prefixed(prefix string, values []string) []string {
-	out := make([]string, 0, len(values))
-	for _, v := range values {
-		out = append(out, prefix+v)
-	}
-	return out
-}
-
 func first2(a, b []string) []string {
 	if len(a) > 0 {
 		return a
 	}
 	return b
-}
-
-// completionScripts writes the scripts for all shells, by file name.
-func completionScripts(root *cobra.Command) (map[string]string, error) {
-	scripts := make(map[string]string)
-	for name, generate := range map[string]func(*strings.Builder) error{
-		"kgo.bash": func(b *strings.Builder) error { return root.GenBashCompletionV2(b, true) },
-		"_kgo":     func(b *strings.Builder) error { return root.GenZshCompletion(b) },
-		"kgo.fish": func(b *strings.Builder) error { return root.GenFishCompletion(b, true) },
-		"kgo.ps1":  func(b *strings.Builder) error { return root.GenPowerShellCompletionWithDesc(b) },
-	} {
-		var b strings.Builder
-		if err := generate(&b); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		scripts[name] = b.String()
-	}
-	return scripts, nil
 }

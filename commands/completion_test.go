@@ -2,11 +2,13 @@ package commands
 
 import (
 	"flag"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 var update = flag.Bool("update", false, "write generated files instead of comparing them")
@@ -47,7 +49,7 @@ func TestCompletionOffersOptionsAndValues(t *testing.T) {
 	}{
 		{[]string{"topics", "--"}, "--bootstrap-server"},
 		{[]string{"topics", "--output", ""}, "yaml"},
-		{[]string{"topics", "--output="}, "--output=json"},
+		{[]string{"topics", "--output="}, "json"}, // the shells keep the prefix
 		{[]string{"topics", "--create", "--config", ""}, "retention.ms="},
 		{[]string{"configs", "--entity-type", ""}, "client-metrics"},
 		{[]string{"cluster", ""}, "list-endpoints"},
@@ -65,8 +67,37 @@ func TestCompletionOffersOptionsAndValues(t *testing.T) {
 	}
 }
 
+// TestCompletionOfADeadClusterIsEmpty: a prompt does not hang, whatever stands where the cluster should be. How long it takes is logged: only
+// a wait for the tools' own ten seconds fails the test.
 func TestCompletionOfADeadClusterIsEmpty(t *testing.T) {
-	if got := complete(t, "topics", "--bootstrap-server", "127.0.0.1:1", "--topic", ""); len(got) != 0 {
-		t.Errorf("got %v", got)
+	for name, address := range map[string]string{
+		"refuses": "127.0.0.1:1", "silent": listen(t, mute), "closes": listen(t, func(net.Conn) {}), "has no name": "no-such-host.invalid:9092",
+		"advertises what does not answer": listen(t, bootstrapOnly(listen(t, mute))),
+	} {
+		for _, option := range []string{"--topic", "--group"} {
+			began := time.Now()
+			if got := complete(t, "consumer-groups", "--bootstrap-server", address, option, ""); len(got) != 0 {
+				t.Errorf("%s: got %v", name, got)
+			}
+			took := time.Since(began)
+			if t.Logf("%s, %s: %s", name, option, took.Round(time.Millisecond)); took > 5*time.Second {
+				t.Errorf("%s: it took %s", name, took)
+			}
+		}
+	}
+}
+
+func TestCompletionKnowsTheOlderWaysToNameACluster(t *testing.T) {
+	address := startKgo(t, nil).bootstrap
+	if _, errOut, code := runKgo([]string{"topics", "--bootstrap-server", address, "--create", "--topic", "old-ways"}); code != 0 {
+		t.Fatal(errOut)
+	}
+	for _, words := range [][]string{
+		{"topics", "--bootstrap-server", address, "--topic", ""}, {"topics", "--bootstrap-server=" + address, "--topic="}, {"topics", "-bootstrap-server", address, "-topic", ""},
+		{"console-consumer", "--zookeeper", address, "--topic", ""}, {"console-producer", "--broker-list", address, "--topic", ""},
+	} {
+		if got := complete(t, words...); !slices.Contains(got, "old-ways") {
+			t.Errorf("%v: %v", words, got)
+		}
 	}
 }

@@ -53,7 +53,7 @@ func (f *Factory) installLinks(root *cobra.Command, dir string, force bool) erro
 		return err
 	}
 	made := 0
-	for _, name := range scriptNames(root) {
+	for _, name := range scriptNames(root, scriptSuffixes()) {
 		path := filepath.Join(dir, name)
 		if installed(target, path) {
 			continue
@@ -82,13 +82,17 @@ func (f *Factory) installLinks(root *cobra.Command, dir string, force bool) erro
 	return nil
 }
 
-// scriptNames are the names of the scripts that kgo's commands replace. Windows knows an executable by its name's end: there a script
-// that says kafka-topics.bat finds a file of that name, and one that says kafka-topics the link.
-func scriptNames(root *cobra.Command) []string {
-	suffixes := []string{".sh"}
+// scriptSuffixes are how the names of scripts end here. Windows knows an executable by its name's end: there a script that says
+// kafka-topics.bat finds a file of that name, and one that says kafka-topics the link.
+func scriptSuffixes() []string {
 	if runtime.GOOS == "windows" {
-		suffixes = []string{".bat", ".exe"}
+		return []string{".bat", ".exe"}
 	}
+	return []string{".sh"}
+}
+
+// scriptNames are the names of the scripts that kgo's commands replace, with each of the endings.
+func scriptNames(root *cobra.Command, suffixes []string) []string {
 	var names []string
 	for _, c := range root.Commands() {
 		for _, name := range append([]string{c.Name()}, c.Aliases...) {

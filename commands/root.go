@@ -101,6 +101,7 @@ func newRootCmd(f *Factory) *cobra.Command {
 			c.Run, c.RunE, c.Args = nil, verbWanted, cobra.ArbitraryArgs
 		}
 	}
+	completeScripts(root)
 	return root
 }
 

@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 			}
 			env.Setenv("B", node.Addr)
 			env.Setenv("T", testdata)
-			env.Setenv("SCRIPT", filepath.Ext(scriptNames(newRootCmd(NewFactory(SystemIO())))[0]))
+			env.Setenv("SCRIPT", scriptSuffixes()[0])
 			env.Setenv("M", node.AdminAddr().String())
 			env.Setenv("KAFKA_BOOTSTRAP_SERVERS", "")
 			free, err := net.Listen("tcp", "127.0.0.1:0")

@@ -423,4 +423,52 @@ else
     complete -o default -o nospace -F __start_kgo kgo
 fi
 
+# Without the package bash-completion, the words that bash has cut at = and : are put together here.
+__kgo_init_completion()
+{
+    COMPREPLY=()
+    if declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+        _get_comp_words_by_ref "$@" cur prev words cword
+        return
+    fi
+    local i last=-1 word rest=$COMP_LINE
+    words=()
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        if [[ $last -ge 0 && -n $word && $rest != [[:space:]]* && (${words[last]} == *[=:] || $word == [=:]*) ]]; then
+            words[last]+=$word
+        else
+            last=$((last + 1))
+            words[last]=$word
+        fi
+        rest=${rest#"${rest%%[![:space:]]*}"}
+        rest=${rest#"$word"}
+    done
+    cword=$last
+    cur=${words[last]}
+    prev=
+    if [[ $last -gt 0 ]]; then
+        prev=${words[last-1]}
+    fi
+}
+
+# A tool under the name of Kafka's script is kgo's.
+__start_kgo_script()
+{
+    local tool=${COMP_WORDS[0]##*/}
+    tool=${tool%.sh}
+    local line="kgo ${tool#kafka-}${COMP_LINE#"${COMP_WORDS[0]}"}"
+    COMP_POINT=$((COMP_POINT + ${#line} - ${#COMP_LINE}))
+    COMP_LINE=$line
+    COMP_WORDS=(kgo "${tool#kafka-}" "${COMP_WORDS[@]:1}")
+    COMP_CWORD=$((COMP_CWORD + 1))
+    __start_kgo
+}
+
+if [[ $(type -t compopt) = "builtin" ]]; then
+    complete -o default -F __start_kgo_script connect-distributed connect-distributed.sh connect-mirror-maker connect-mirror-maker.sh connect-plugin-path connect-plugin-path.sh connect-standalone connect-standalone.sh kafka-acls kafka-acls.sh kafka-broker-api-versions kafka-broker-api-versions.sh kafka-client-metrics kafka-client-metrics.sh kafka-cluster kafka-cluster.sh kafka-configs kafka-configs.sh kafka-console-consumer kafka-console-consumer.sh kafka-console-producer kafka-console-producer.sh kafka-console-share-consumer kafka-console-share-consumer.sh kafka-consumer-groups kafka-consumer-groups.sh kafka-consumer-perf-test kafka-consumer-perf-test.sh kafka-delegation-tokens kafka-delegation-tokens.sh kafka-delete-records kafka-delete-records.sh kafka-dump-log kafka-dump-log.sh kafka-e2e-latency kafka-e2e-latency.sh kafka-features kafka-features.sh kafka-get-offsets kafka-get-offsets.sh kafka-groups kafka-groups.sh kafka-jmx kafka-jmx.sh kafka-leader-election kafka-leader-election.sh kafka-log-dirs kafka-log-dirs.sh kafka-metadata-quorum kafka-metadata-quorum.sh kafka-metadata-shell kafka-metadata-shell.sh kafka-producer-perf-test kafka-producer-perf-test.sh kafka-reassign-partitions kafka-reassign-partitions.sh kafka-replica-verification kafka-replica-verification.sh kafka-run-class kafka-run-class.sh kafka-server-start kafka-server-start.sh kafka-server-stop kafka-server-stop.sh kafka-share-consumer-perf-test kafka-share-consumer-perf-test.sh kafka-share-groups kafka-share-groups.sh kafka-storage kafka-storage.sh kafka-streams-application-reset kafka-streams-application-reset.sh kafka-streams-groups kafka-streams-groups.sh kafka-topics kafka-topics.sh kafka-transactions kafka-transactions.sh kafka-verifiable-consumer kafka-verifiable-consumer.sh kafka-verifiable-producer kafka-verifiable-producer.sh kafka-verifiable-share-consumer kafka-verifiable-share-consumer.sh trogdor trogdor.sh zookeeper-server-start zookeeper-server-start.sh zookeeper-server-stop zookeeper-server-stop.sh zookeeper-shell zookeeper-shell.sh
+else
+    complete -o default -o nospace -F __start_kgo_script connect-distributed connect-distributed.sh connect-mirror-maker connect-mirror-maker.sh connect-plugin-path connect-plugin-path.sh connect-standalone connect-standalone.sh kafka-acls kafka-acls.sh kafka-broker-api-versions kafka-broker-api-versions.sh kafka-client-metrics kafka-client-metrics.sh kafka-cluster kafka-cluster.sh kafka-configs kafka-configs.sh kafka-console-consumer kafka-console-consumer.sh kafka-console-producer kafka-console-producer.sh kafka-console-share-consumer kafka-console-share-consumer.sh kafka-consumer-groups kafka-consumer-groups.sh kafka-consumer-perf-test kafka-consumer-perf-test.sh kafka-delegation-tokens kafka-delegation-tokens.sh kafka-delete-records kafka-delete-records.sh kafka-dump-log kafka-dump-log.sh kafka-e2e-latency kafka-e2e-latency.sh kafka-features kafka-features.sh kafka-get-offsets kafka-get-offsets.sh kafka-groups kafka-groups.sh kafka-jmx kafka-jmx.sh kafka-leader-election kafka-leader-election.sh kafka-log-dirs kafka-log-dirs.sh kafka-metadata-quorum kafka-metadata-quorum.sh kafka-metadata-shell kafka-metadata-shell.sh kafka-producer-perf-test kafka-producer-perf-test.sh kafka-reassign-partitions kafka-reassign-partitions.sh kafka-replica-verification kafka-replica-verification.sh kafka-run-class kafka-run-class.sh kafka-server-start kafka-server-start.sh kafka-server-stop kafka-server-stop.sh kafka-share-consumer-perf-test kafka-share-consumer-perf-test.sh kafka-share-groups kafka-share-groups.sh kafka-storage kafka-storage.sh kafka-streams-application-reset kafka-streams-application-reset.sh kafka-streams-groups kafka-streams-groups.sh kafka-topics kafka-topics.sh kafka-transactions kafka-transactions.sh kafka-verifiable-consumer kafka-verifiable-consumer.sh kafka-verifiable-producer kafka-verifiable-producer.sh kafka-verifiable-share-consumer kafka-verifiable-share-consumer.sh trogdor trogdor.sh zookeeper-server-start zookeeper-server-start.sh zookeeper-server-stop zookeeper-server-stop.sh zookeeper-shell zookeeper-shell.sh
+fi
+
 # ex: ts=4 sw=4 et filetype=sh

@@ -12,6 +12,12 @@ function __kgo_perform_completion
 
     # Extract all args except the last one
     set -l args (commandline -opc)
+
+    # A tool under the name of Kafka's script is kgo's.
+    set -l script (string replace -r '^.*/' '' -- $args[1] | string replace -r '\.sh$' '')
+    if string match -r -q '^(kafka|connect|zookeeper)-' -- $script
+        set args kgo (string replace -r '^kafka-' '' -- $script) $args[2..-1]
+    end
     # Extract the last arg and escape it in case it is a space
     set -l lastArg (string escape -- (commandline -ct))
 
@@ -233,3 +239,10 @@ complete -c kgo -n '__kgo_clear_perform_completion_once_result'
 complete -c kgo -n 'not __kgo_requires_order_preservation && __kgo_prepare_completions' -f -a '$__kgo_comp_results'
 # otherwise we use the -k flag
 complete -k -c kgo -n '__kgo_requires_order_preservation && __kgo_prepare_completions' -f -a '$__kgo_comp_results'
+
+for script in connect-distributed connect-distributed.sh connect-mirror-maker connect-mirror-maker.sh connect-plugin-path connect-plugin-path.sh connect-standalone connect-standalone.sh kafka-acls kafka-acls.sh kafka-broker-api-versions kafka-broker-api-versions.sh kafka-client-metrics kafka-client-metrics.sh kafka-cluster kafka-cluster.sh kafka-configs kafka-configs.sh kafka-console-consumer kafka-console-consumer.sh kafka-console-producer kafka-console-producer.sh kafka-console-share-consumer kafka-console-share-consumer.sh kafka-consumer-groups kafka-consumer-groups.sh kafka-consumer-perf-test kafka-consumer-perf-test.sh kafka-delegation-tokens kafka-delegation-tokens.sh kafka-delete-records kafka-delete-records.sh kafka-dump-log kafka-dump-log.sh kafka-e2e-latency kafka-e2e-latency.sh kafka-features kafka-features.sh kafka-get-offsets kafka-get-offsets.sh kafka-groups kafka-groups.sh kafka-jmx kafka-jmx.sh kafka-leader-election kafka-leader-election.sh kafka-log-dirs kafka-log-dirs.sh kafka-metadata-quorum kafka-metadata-quorum.sh kafka-metadata-shell kafka-metadata-shell.sh kafka-producer-perf-test kafka-producer-perf-test.sh kafka-reassign-partitions kafka-reassign-partitions.sh kafka-replica-verification kafka-replica-verification.sh kafka-run-class kafka-run-class.sh kafka-server-start kafka-server-start.sh kafka-server-stop kafka-server-stop.sh kafka-share-consumer-perf-test kafka-share-consumer-perf-test.sh kafka-share-groups kafka-share-groups.sh kafka-storage kafka-storage.sh kafka-streams-application-reset kafka-streams-application-reset.sh kafka-streams-groups kafka-streams-groups.sh kafka-topics kafka-topics.sh kafka-transactions kafka-transactions.sh kafka-verifiable-consumer kafka-verifiable-consumer.sh kafka-verifiable-producer kafka-verifiable-producer.sh kafka-verifiable-share-consumer kafka-verifiable-share-consumer.sh trogdor trogdor.sh zookeeper-server-start zookeeper-server-start.sh zookeeper-server-stop zookeeper-server-stop.sh zookeeper-shell zookeeper-shell.sh
+    complete -c $script -e
+    complete -c $script -n '__kgo_clear_perform_completion_once_result'
+    complete -c $script -n 'not __kgo_requires_order_preservation && __kgo_prepare_completions' -f -a '$__kgo_comp_results'
+    complete -k -c $script -n '__kgo_requires_order_preservation && __kgo_prepare_completions' -f -a '$__kgo_comp_results'
+end
