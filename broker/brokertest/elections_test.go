@@ -2,6 +2,7 @@ package brokertest_test
 
 import (
 	"context"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -182,6 +183,78 @@ func TestEligibleLeaderReplicas(t *testing.T) {
 	if want := []string{"acknowledged", "after everything was killed"}; !slices.Equal(got, want) {
 		t.Errorf("the topic holds %q, want %q", got, want)
 	}
+}
+
+// TestLastKnownElr stops one replica cleanly and kills the last. That one comes back first, without the mark of a clean end: it may have lost records, so it is eligible no more, but stays
+// known (LastKnownElr), and does not lead. The one that stopped cleanly leads when it is back. Killed both, there is none left but the last leader known, who leads with what it has.
+func TestLastKnownElr(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, clusterSpec{coordinators: 1, brokers: 3})
+	adm := kadm.NewClient(c.client())
+	c.assign(workTopic, [][]int32{{1, 2}}, "min.insync.replicas", "2")
+	c.awaitInSync(adm)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cl := c.client(kgo.DefaultProduceTopic(workTopic))
+	produce := func(value string) {
+		t.Helper()
+		if err := cl.ProduceSync(ctx, kgo.StringRecord(value)).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	produce("both have it")
+	watcher := c.brokers[2]
+	stateIs := func(what string, leader int32, isr, elr, known []int32) {
+		t.Helper()
+		var p kmsg.DescribeTopicPartitionsResponseTopicPartition
+		defer func() {
+			if t.Failed() {
+				t.Logf("leader %d, ISR %v, ELR %v, last known %v", p.LeaderID, p.ISR, p.EligibleLeaderReplicas, p.LastKnownELR)
+			}
+		}()
+		c.until(what, func(ctx context.Context) bool {
+			p = partitionAt(ctx, t, watcher)
+			slices.Sort(p.ISR)
+			return p.LeaderID == leader && slices.Equal(p.ISR, isr) && slices.Equal(p.EligibleLeaderReplicas, elr) && slices.Equal(p.LastKnownELR, known)
+		})
+	}
+	c.brokers[1].terminate()
+	stateIs("the one that stopped to be eligible", 1, []int32{1}, []int32{2}, nil)
+	c.brokers[0].kill()
+	stateIs("no leader, and two that are eligible", -1, nil, []int32{1, 2}, []int32{1}) // LastKnownElr holds the last leader
+	c.brokers[0].launch()
+	stateIs("the killed one to be known only", -1, nil, []int32{2}, []int32{1})
+	if out, err := watcher.toolAt("topics", "--describe", "--topic", workTopic); err != nil || !strings.Contains(out, "Leader: none\tReplicas: 1,2\tIsr: \tElr: 2\tLastKnownElr: 1") {
+		t.Errorf("topics --describe says %q, %v", out, err)
+	}
+	c.brokers[1].launch()
+	stateIs("the one that stopped cleanly to lead, and the other to be in sync", 2, []int32{1, 2}, nil, nil)
+	produce("again both")
+
+	for _, b := range c.brokers[:2] {
+		b.kill()
+	}
+	c.until("no leader", func(ctx context.Context) bool { return partitionAt(ctx, t, watcher).LeaderID == -1 })
+	for _, b := range c.brokers[:2] {
+		b.launch()
+	}
+	c.awaitInSync(adm)
+	produce("after both were killed")
+	var got []string
+	readAll(ctx, t, func(opts ...kgo.Opt) *kgo.Client { return c.client(opts...) }, workTopic, 1, func(r *kgo.Record) { got = append(got, string(r.Value)) })
+	if want := []string{"both have it", "again both", "after both were killed"}; !slices.Equal(got, want) {
+		t.Errorf("the topic holds %q, want %q", got, want)
+	}
+}
+
+// toolAt runs one of kgo's commands against one broker.
+func (m *member) toolAt(args ...string) (string, error) {
+	path, err := binary()
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.CommandContext(m.t.Context(), path, append(args, "--bootstrap-server", m.addr)...).CombinedOutput()
+	return string(out), err
 }
 
 // assign creates a topic with an assignment: replicas by partition.

@@ -118,7 +118,7 @@ func (c *call) checkIsrChange(leader ident.BrokerID, p *metadata.Partition, req 
 		return kerr.InvalidRequest
 	case recovery == metadata.Recovering && (len(isr) > 1 || p.LeaderRecoveryState == metadata.Recovered):
 		return kerr.InvalidRequest
-	case slices.ContainsFunc(isr, c.ineligible):
+	case slices.ContainsFunc(isr, func(m isrMember) bool { return c.ineligible(p, m) }):
 		return kerr.IneligibleReplica
 	}
 	return nil
@@ -136,7 +136,8 @@ func validIsr(p *metadata.Partition, isr []isrMember) bool {
 	return hasLeader
 }
 
-func (c *call) ineligible(m isrMember) bool {
+// DEVIATION(kafka): a replica whose log directory has failed is not eligible either. Apache Kafka relies on such a broker not to fetch.
+func (c *call) ineligible(p *metadata.Partition, m isrMember) bool {
 	b := c.image.Broker(m.id)
-	return !b.Active() || m.epoch != -1 && m.epoch != b.Epoch
+	return !b.Active() || m.epoch != -1 && m.epoch != b.Epoch || !b.HasOnlineDirectory(p.Directory(m.id))
 }

@@ -144,6 +144,10 @@ func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metad
 	m.mu.partitions[tp] = p
 	delete(m.mu.offline, tp)
 	m.mu.Unlock()
+	if err := log.Offline(); err != nil { // the directory failed meanwhile, and DirFailed may not have seen this replica
+		m.takeOffline(p, err)
+		return nil, err
+	}
 	m.moves.resume(p)
 	return p, nil
 }
@@ -299,21 +303,28 @@ func (m *Manager) DirFailed(dir string, cause error) {
 		if log == nil || log.ParentDir() != dir {
 			continue
 		}
-		m.mu.Lock()
-		delete(m.mu.partitions, p.tp)
-		m.mu.offline[p.tp] = err
-		m.mu.Unlock()
-		if m.cfg.Fetcher != nil {
-			m.cfg.Fetcher.Unfollow(p)
-		}
-		old := p.State()
-		fx, w := p.close(err)
-		w.run(m)
-		if fx.resigned {
-			m.resigned(p, old.LeaderEpoch)
-		}
+		m.takeOffline(p, err)
 	}
 	m.logger.Error("log directory is offline", "dir", dir, "error", cause)
+}
+
+// takeOffline ends a replica whose directory has failed: until the broker is started on a mended disk, whoever asks for it gets err.
+func (m *Manager) takeOffline(p *Partition, err error) {
+	m.mu.Lock()
+	if m.mu.partitions[p.tp] == p {
+		delete(m.mu.partitions, p.tp)
+	}
+	m.mu.offline[p.tp] = err
+	m.mu.Unlock()
+	if m.cfg.Fetcher != nil {
+		m.cfg.Fetcher.Unfollow(p)
+	}
+	old := p.State()
+	fx, w := p.close(err)
+	w.run(m)
+	if fx.resigned {
+		m.resigned(p, old.LeaderEpoch)
+	}
 }
 
 func assignmentOf(mp *metadata.Partition) assignment {

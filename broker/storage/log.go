@@ -275,6 +275,14 @@ func (l *Log) fail(err error) error {
 	return f
 }
 
+// Offline is why the log can't be used any more: its directory has failed. nil: it can.
+func (l *Log) Offline() error {
+	if f := l.failure.Load(); f != nil {
+		return f
+	}
+	return nil
+}
+
 // setOffline is fail without the report, for the manager.
 func (l *Log) setOffline(f *OfflineError) { l.failure.CompareAndSwap(nil, f) }
 

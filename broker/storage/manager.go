@@ -234,11 +234,18 @@ func (m *Manager) GetOrCreate(tp ident.TopicPartition, topicID ident.TopicID, cf
 	m.mu.Lock()
 	m.mu.logs[tp] = l
 	m.mu.Unlock()
+	if f := d.failure.Load(); f != nil { // it failed meanwhile, and did not know of this log
+		l.setOffline(f)
+		return l, f
+	}
 	return l, nil
 }
 
 // taken prepares a log that was found on the disk for its first use: its topic is known now.
 func (l *Log) taken(topicID ident.TopicID, cfg LogConfig) error {
+	if f := l.failure.Load(); f != nil {
+		return f
+	}
 	if err := l.AssignTopicID(topicID); err != nil {
 		return err
 	}
