@@ -168,7 +168,10 @@ func runServer(ctx context.Context, o *serverOptions) error {
 	}
 	forget := rememberProcess(cfg)
 	defer forget()
-	log.Info(fmt.Sprintf("[KafkaServer id=%d] started", s.NodeID()), //nolint:sloglint // the line that scripts around Kafka wait for
+	for _, line := range startedLines(cfg, s.NodeID()) {
+		log.Info(line) //nolint:sloglint // as Kafka words it
+	}
+	log.Info(fmt.Sprintf("[KafkaServer id=%d] started", s.NodeID()), //nolint:sloglint // as above, with ZooKeeper
 		"took", time.Since(began).Round(time.Millisecond), "version", version, "cluster_id", s.ClusterID())
 	if o.addrFile != "" {
 		if err := writeAddress(o.addrFile, s, cfg); err != nil {
@@ -188,6 +191,18 @@ func runServer(ctx context.Context, o *serverOptions) error {
 	err = s.Shutdown(stop)
 	log.Info("stopped")
 	return err
+}
+
+// startedLines are the lines by which scripts and test harnesses see in the log that an Apache Kafka with process.roles serves.
+func startedLines(cfg *config.Broker, id ident.BrokerID) []string {
+	var lines []string
+	if cfg.ZooKeeperStyle {
+		return lines
+	}
+	if cfg.IsBroker {
+		lines = append(lines, fmt.Sprintf("[BrokerLifecycleManager id=%d] The broker has been unfenced. Transitioning from RECOVERY to RUNNING.", id))
+	}
+	return append(lines, fmt.Sprintf("[KafkaRaftServer nodeId=%d] Kafka Server started", id))
 }
 
 // writeAddress tells a script where the broker listens. The file appears whole.
