@@ -146,6 +146,7 @@ func checkProduced(records []byte, version int16) error {
 func (d *Data) produced(r *wire.Request, req *kmsg.ProduceRequest, image *metadata.Image, results []replica.ProduceResult) {
 	wait := d.Quotas.Record(quota.Produce, quotaClient(r), r.Size, time.Now())
 	r.Throttle(wait)
+	d.noteRefusals(r, image, req, results)
 	if req.Acks == 0 {
 		for i := range results {
 			if err := results[i].Err; err != nil {
@@ -181,6 +182,20 @@ func (d *Data) produced(r *wire.Request, req *kmsg.ProduceRequest, image *metada
 		resp.Brokers = append(resp.Brokers, kmsg.ProduceResponseBroker{NodeID: int32(e.id), Host: e.host, Port: e.port, Rack: e.rack})
 	}
 	r.Respond(resp)
+}
+
+// noteRefusals logs what a producer should never be told: it, or the log, has lost the thread.
+func (d *Data) noteRefusals(r *wire.Request, image *metadata.Image, req *kmsg.ProduceRequest, results []replica.ProduceResult) {
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		for k := range t.Partitions {
+			switch err := results[k].Err; wire.ErrorCode(err) {
+			case kerr.OutOfOrderSequenceNumber.Code, kerr.UnknownProducerID.Code, kerr.CorruptMessage.Code:
+				d.Logger.Info("records refused", "client", r.Conn.RemoteAddr().String(), "topic", topicName(image, t.Topic, t.TopicID, r.Version), "partition", t.Partitions[k].Partition, "error", err)
+			}
+		}
+		results = results[len(t.Partitions):]
+	}
 }
 
 func fillProduced(row *kmsg.ProduceResponseTopicPartition, partition int32, result *replica.ProduceResult) {

@@ -65,7 +65,7 @@ func (h *Handlers) metadata(r *wire.Request) {
 		return
 	}
 	go func() {
-		for name, err := range h.autoCreate(r.Conn.Context(), missing) {
+		for name, err := range h.autoCreate(r.Conn.Context(), r, missing) {
 			i := slices.IndexFunc(resp.Topics, func(t kmsg.MetadataResponseTopic) bool { return t.Topic != nil && *t.Topic == name })
 			resp.Topics[i].ErrorCode = wire.ErrorCode(err)
 		}
@@ -199,7 +199,7 @@ func brokerIDs(ids []ident.BrokerID) []int32 {
 }
 
 // autoCreate asks the controller for topics with the broker's defaults and returns, by name, the error each must be answered with.
-func (h *Handlers) autoCreate(ctx context.Context, names []string) map[string]error {
+func (h *Handlers) autoCreate(ctx context.Context, r *wire.Request, names []string) map[string]error {
 	answers := make(map[string]error, len(names))
 	req := kmsg.NewPtrCreateTopicsRequest()
 	req.Version, req.TimeoutMillis = req.MaxVersion(), int32(forwardTimeout.Milliseconds())
@@ -211,7 +211,7 @@ func (h *Handlers) autoCreate(ctx context.Context, names []string) map[string]er
 	defer cancel()
 	resp, err := h.Controller.Request(ctx, req)
 	if err != nil {
-		h.Logger.Warn("topics could not be created automatically", "topics", names, "error", err)
+		h.Logger.Warn("topics could not be created automatically", "client", r.Conn.RemoteAddr().String(), "topics", len(names), "first", names[0], "error", err)
 		return answers
 	}
 	for _, t := range resp.(*kmsg.CreateTopicsResponse).Topics {

@@ -36,9 +36,9 @@ func (h *Handlers) findCoordinator(r *wire.Request) {
 	go func() {
 		ctx, cancel := context.WithTimeout(r.Conn.Context(), coordinatorWait)
 		defer cancel()
-		h.autoCreate(ctx, []string{offsetsTopic})
+		h.autoCreate(ctx, r, []string{offsetsTopic})
 		if _, err := h.awaitTopic(ctx, offsetsTopic); err != nil {
-			h.Logger.Warn("the offsets topic is not there yet", "error", err)
+			h.Logger.Warn("the offsets topic is not there yet", "client", r.Conn.RemoteAddr().String(), "error", err)
 		}
 		h.answerFindCoordinator(r)
 	}()

@@ -28,7 +28,7 @@ func (h *Handlers) initProducerID(r *wire.Request) {
 		defer cancel()
 		id, err := h.ProducerIDs.Next(ctx)
 		if err != nil {
-			h.Logger.Warn("no producer id could be had", "error", err)
+			h.Logger.Warn("no producer id could be had", "client", r.Conn.RemoteAddr().String(), "error", err)
 			resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code // what makes clients ask again
 		} else {
 			resp.ProducerID, resp.ProducerEpoch = id, 0

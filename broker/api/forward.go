@@ -77,7 +77,7 @@ func (h *Handlers) ask(r *wire.Request, req kmsg.Request, then func(kmsg.Respons
 			resp, err = h.askController(ctx, r, req)
 		}
 		if err != nil {
-			h.Logger.Warn("request could not be forwarded to the controller", "api", kmsg.NameForKey(r.Key), "error", err)
+			h.Logger.Warn("request could not be forwarded to the controller", "client", r.Conn.RemoteAddr().String(), "api", kmsg.NameForKey(r.Key), "error", err)
 			resp = controller.ErrorResponse(req, err)
 		}
 		if err == nil {

@@ -20,6 +20,9 @@ type Options[S StateMachine] struct {
 	Loader Loader
 	// NewState makes the empty state of a partition's shard.
 	NewState func(partition int32) S
+	// Absent says what to answer for a partition that has no shard at work, where that is more than NOT_COORDINATOR: this broker leads it, and can't open
+	// its log. It may be nil, and return nil.
+	Absent func(partition int32) error
 	// AppendLinger is how long a batch stays open for more operations. Negative (Kafka's default) means: as long as operations are
 	// waiting in the queue, which adds no delay to a quiet shard and batches a busy one.
 	AppendLinger time.Duration
@@ -101,10 +104,20 @@ func (r *Runtime[S]) Resigned(partition, leaderEpoch int32) {
 func (r *Runtime[S]) Submit(partition int32, op Op[S]) {
 	s := r.shard(partition)
 	if s == nil {
-		op.Fail(kerr.NotCoordinator)
+		op.Fail(r.absent(partition))
 		return
 	}
 	s.submit(op)
+}
+
+// absent is the answer for a partition that isn't coordinated here now.
+func (r *Runtime[S]) absent(partition int32) error {
+	if r.opts.Absent != nil {
+		if err := r.opts.Absent(partition); err != nil {
+			return err
+		}
+	}
+	return kerr.NotCoordinator
 }
 
 // Partitions lists the partitions that have a shard, in order.

@@ -280,6 +280,6 @@ func (s *shard[S]) operate(e *event[S], now time.Time) {
 	case stateLoading, stateFailed:
 		s.refuse(e, errLoadInProgress)
 	default:
-		s.refuse(e, kerr.NotCoordinator)
+		s.refuse(e, s.r.absent(s.tp.Partition))
 	}
 }

@@ -66,19 +66,10 @@ func (m *Manager) produceOne(req *ProduceRequest, i int, out *ProduceResult) (*P
 	if err != nil {
 		out.Leader = m.hint(in.TopicPartition, p, err)
 		out.refused(err, p)
-		m.noteRefusal(in.TopicPartition, err)
 		return p, a, w
 	}
 	out.BaseOffset, out.LogAppendTimeMs, out.LogStartOffset = a.info.FirstOffset, a.info.LogAppendTime, a.info.LogStartOffset
 	return p, a, w
-}
-
-// noteRefusal logs what a producer should never be told: it, or the log, has lost the thread.
-func (m *Manager) noteRefusal(tp ident.TopicPartition, err error) {
-	switch codeOf(err) {
-	case kerr.OutOfOrderSequenceNumber.Code, kerr.UnknownProducerID.Code, kerr.CorruptMessage.Code:
-		m.logger.Info("records refused", "partition", tp.String(), "error", err)
-	}
 }
 
 // fail turns a row whose records are in the log into an error: not replicated in time, or by too few. The offset stays in it, as with Kafka.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
 	"github.com/kgo-project/kgo/broker/replica"
+	"github.com/kgo-project/kgo/broker/storage"
 )
 
 // logLoader reads partitions that this broker leads for the coordinators: coordinator.Loader.
@@ -79,6 +81,20 @@ func (l *logLoader) stillLeads(ctx context.Context, p *replica.Partition, leader
 	}
 	if s := p.State(); !s.Leading || s.LeaderEpoch != leaderEpoch {
 		return kerr.NotLeaderForPartition
+	}
+	return nil
+}
+
+// absentCoordinator is what groups are told whose partition this broker leads without its log, for want of file handles: to try again here. The log says
+// what is wrong, and the replica is made as soon as files can be opened.
+func (s *Server) absentCoordinator(partition int32) error {
+	tp := ident.TopicPartition{Topic: group.OffsetsTopic, Partition: partition}
+	if p := s.store.Current().Partition(tp.Topic, partition); p == nil || p.Leader != s.nodeID {
+		return nil
+	}
+	_, err := s.replicas.Partition(tp)
+	if _, short := errors.AsType[*storage.HandlesError](err); short {
+		return kerr.CoordinatorLoadInProgress
 	}
 	return nil
 }

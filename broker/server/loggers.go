@@ -27,7 +27,8 @@ const RootLogger = "root"
 // Loggers makes the broker's named loggers and lets their levels be changed while it runs (KIP-412). The names are the parts of Apache
 // Kafka they correspond to.
 type Loggers struct {
-	base slog.Handler
+	base    slog.Handler
+	clients clientLines
 
 	mu     sync.Mutex
 	levels map[string]*atomic.Int64 // levelUnset: the root logger's
@@ -55,7 +56,7 @@ func (l *Loggers) level(name string) *atomic.Int64 {
 
 // Logger returns the logger of that name.
 func (l *Loggers) Logger(name string) *slog.Logger {
-	h := &leveledHandler{own: l.level(name), root: l.level(RootLogger), next: l.base}
+	h := &leveledHandler{own: l.level(name), root: l.level(RootLogger), next: l.base, clients: &l.clients}
 	if name == RootLogger {
 		return slog.New(h)
 	}
@@ -104,6 +105,7 @@ func (l *Loggers) Set(name, level string) error {
 type leveledHandler struct {
 	own, root *atomic.Int64
 	next      slog.Handler
+	clients   *clientLines
 }
 
 func (h *leveledHandler) Enabled(_ context.Context, level slog.Level) bool {
@@ -115,15 +117,15 @@ func (h *leveledHandler) Enabled(_ context.Context, level slog.Level) bool {
 }
 
 func (h *leveledHandler) Handle(ctx context.Context, r slog.Record) error {
-	return h.next.Handle(ctx, r)
+	return h.clients.handle(ctx, h.next, r)
 }
 
 func (h *leveledHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &leveledHandler{h.own, h.root, h.next.WithAttrs(attrs)}
+	return &leveledHandler{h.own, h.root, h.next.WithAttrs(attrs), h.clients}
 }
 
 func (h *leveledHandler) WithGroup(name string) slog.Handler {
-	return &leveledHandler{h.own, h.root, h.next.WithGroup(name)}
+	return &leveledHandler{h.own, h.root, h.next.WithGroup(name), h.clients}
 }
 
 // ParseLevel reads a level's name, as Apache Kafka's log configuration has it.

@@ -136,7 +136,7 @@ func (s *Server) startBroker() {
 	groups.AssignmentInterval = func() time.Duration { return s.state.config().Groups.ConsumerAssignmentInterval }
 	groups.GroupConfig = func(id string) map[string]string { return s.store.Current().Config(metadata.ConfigGroup, id) }
 	s.groups = group.NewService(groups, group.Dependencies{
-		Writer: s.replicas, Loader: &logLoader{replicas: s.replicas, readBytes: cfg.Groups.LoadBufferBytes}, Topics: imageTopics{s.store},
+		Writer: s.replicas, Loader: &logLoader{replicas: s.replicas, readBytes: cfg.Groups.LoadBufferBytes}, Topics: imageTopics{s.store}, Absent: s.absentCoordinator,
 	})
 	s.quotas, s.incoming = quota.NewManager(), quota.NewConnections()
 	s.handlers = api.NewHandlers(api.Deps{

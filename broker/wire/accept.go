@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"github.com/kgo-project/kgo/broker/vfs"
 )
 
 // service is a listener that is being served.
@@ -29,6 +31,7 @@ func (s *Server) Serve(ln net.Listener, l Listener) error {
 		return nil
 	}
 	defer s.dropListener(ln)
+	var failing acceptFailures
 	for pause := time.Duration(0); ; {
 		nc, err := ln.Accept()
 		if s.closing.Load() || sv.closing.Load() {
@@ -43,15 +46,55 @@ func (s *Server) Serve(ln net.Listener, l Listener) error {
 			}
 			// Out of file descriptors, or the client has gone already: go on, but not in a spin.
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			s.log.Warn("accepting a connection failed", "listener", l.Name, "error", err, "retry_in", pause)
+			if failing.note(time.Now()) {
+				s.logAcceptFailure(l.Name, err, failing.count)
+			}
 			if !s.sleep(pause) {
 				return nil
 			}
 			continue
 		}
 		pause = 0
+		if failing.over() {
+			s.log.Info("connections are accepted again", "listener", l.Name)
+		}
 		s.admit(nc, sv)
 	}
+}
+
+// acceptFailuresEvery bounds how often the log says that connections can't be accepted.
+const acceptFailuresEvery = 10 * time.Second
+
+// acceptFailures are those of a listener in a row.
+type acceptFailures struct {
+	count    int
+	reported time.Time
+}
+
+func (s *Server) logAcceptFailure(listener string, err error, failures int) {
+	if vfs.OutOfHandles(err) {
+		s.log.Error("too many open files: no connection can be accepted until some are closed; raise the limit (ulimit -n, or LimitNOFILE of the service), or lower max.connections",
+			"listener", listener, "limit", vfs.HandleLimit(), "failures", failures)
+		return
+	}
+	s.log.Warn("connections can't be accepted", "listener", listener, "error", err, "failures", failures)
+}
+
+// note counts a failure and reports whether to log it: the second, as the first may be a client that has gone already, and then one at times.
+func (f *acceptFailures) note(now time.Time) bool {
+	f.count++
+	if f.count < 2 || now.Sub(f.reported) < acceptFailuresEvery {
+		return false
+	}
+	f.reported = now
+	return true
+}
+
+// over ends the row, and tells whether anything was said about it.
+func (f *acceptFailures) over() bool {
+	said := !f.reported.IsZero()
+	*f = acceptFailures{}
+	return said
 }
 
 // addListener registers a listener. A server that is shut down takes none.

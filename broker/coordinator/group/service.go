@@ -31,6 +31,7 @@ type Dependencies struct {
 	Writer coordinator.PartitionWriter
 	Loader coordinator.Loader
 	Topics Topics
+	Absent func(partition int32) error // see coordinator.Options; may be nil
 }
 
 // Service is the group coordinator of one broker: it routes each request to the shard of its group and answers through a callback, which
@@ -54,7 +55,7 @@ func NewService(cfg Config, deps Dependencies) *Service {
 	}
 	s := &Service{cfg: cfg, topics: deps.Topics}
 	s.runtime = coordinator.NewRuntime(coordinator.Options[*shard]{
-		Topic: OffsetsTopic, Writer: deps.Writer, Loader: deps.Loader,
+		Topic: OffsetsTopic, Writer: deps.Writer, Loader: deps.Loader, Absent: deps.Absent,
 		NewState: func(partition int32) *shard {
 			tp := ident.TopicPartition{Topic: OffsetsTopic, Partition: partition}
 			return newShard(&s.cfg, cfg.Logger.With("partition", partition), deps.Topics, func() int { return deps.Writer.MaxBatchBytes(tp) })
