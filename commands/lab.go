@@ -5,20 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kgo-project/kgo/broker/config"
 )
@@ -33,8 +28,7 @@ type labOptions struct {
 }
 
 const (
-	labPatience   = 30 * time.Second // for a node to serve, and to stop
-	labAskTimeout = 2 * time.Second  // for a node's answer to status
+	labPatience = 30 * time.Second // for a node to serve, and to stop
 )
 
 func newLabCmd(f *Factory) *cobra.Command {
@@ -69,7 +63,7 @@ properties file to read and edit. A node is named by its file: broker-1, coordin
 		o.each("resume", "Let paused nodes go on (SIGCONT)", func(n *labNode) error { return n.signal(func(p int) error { return suspendProcess(p, false) }) }),
 		&cobra.Command{Use: "cut NODE NODE", Short: "Cut the link between two nodes: what they send each other is lost", Args: cobra.ExactArgs(2), RunE: func(_ *cobra.Command, args []string) error { return o.cut(args, true) }},
 		&cobra.Command{Use: "mend NODE NODE", Short: "Mend the link between two nodes", Args: cobra.ExactArgs(2), RunE: func(_ *cobra.Command, args []string) error { return o.cut(args, false) }},
-		&cobra.Command{Use: "status", Short: "Show the nodes", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return o.status(cmd.Context()) }},
+		newLabStatusCmd(o),
 		&cobra.Command{Use: "stop [NODE...]", Short: "Stop the lab, or some of its nodes, cleanly", RunE: func(_ *cobra.Command, args []string) error { return o.stop(args) }},
 		&cobra.Command{Use: "wipe", Short: "Kill all nodes and remove the lab's folder", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error { return o.wipe() }},
 	)
@@ -317,89 +311,4 @@ func (o *labOptions) wipe() error {
 	}
 	_ = os.Remove(o.dir) // stays where something else is in it
 	return err
-}
-
-// status prints what each node is and does.
-func (o *labOptions) status(ctx context.Context) error {
-	nodes, err := o.nodes(nil)
-	if err != nil {
-		return err
-	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(bootstrapOf(nodes), ",")...), kgo.DialTimeout(labAskTimeout))
-	if err != nil {
-		return err
-	}
-	defer cl.Close()
-	adm := kadm.NewClient(cl)
-	ask, cancel := context.WithTimeout(ctx, labAskTimeout)
-	defer cancel()
-	known, knownErr := adm.Metadata(ask)
-	w := tabwriter.NewWriter(o.io.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NODE\tPID\tPORT\tROLE\tSTATE\tLEADERS\tLAG")
-	for _, n := range nodes {
-		pid, state, role, leaders, lag := n.pid(), "running", "broker", "-", "-"
-		switch {
-		case pid == 0:
-			state = "stopped"
-		case processState(pid) == 'T':
-			state = "paused"
-		}
-		alive := state == "running"
-		state += n.cutFrom(nodes)
-		if n.coordinator {
-			role = "coordinator"
-			if alive {
-				role += " (" + quorumRole(n.port) + ")"
-			}
-		} else if pid != 0 && knownErr == nil {
-			leaders, lag = leadersAndLag(ctx, adm, known, n.id, alive)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", n.name, cmp.Or(strings.TrimPrefix(strconv.Itoa(pid), "0"), "-"), n.port, role, state, leaders, lag)
-	}
-	return w.Flush()
-}
-
-// leadersAndLag are how many partitions a broker leads, and how many records its replicas lack.
-func leadersAndLag(ctx context.Context, adm *kadm.Client, known kadm.Metadata, id int32, answers bool) (leaders, lag string) {
-	count := 0
-	for _, t := range known.Topics {
-		for _, p := range t.Partitions {
-			if p.Leader == id {
-				count++
-			}
-		}
-	}
-	leaders, lag = strconv.Itoa(count), "-"
-	if !answers {
-		return leaders, lag
-	}
-	ctx, cancel := context.WithTimeout(ctx, labAskTimeout)
-	defer cancel()
-	dirs, err := adm.DescribeBrokerLogDirs(ctx, id, nil)
-	if err != nil {
-		return leaders, lag
-	}
-	behind := int64(0)
-	dirs.EachPartition(func(p kadm.DescribedLogDirPartition) { behind += p.OffsetLag })
-	return leaders, strconv.FormatInt(behind, 10)
-}
-
-// quorumRole asks a coordinator as ZooKeeper's monitoring does.
-func quorumRole(port int32) string {
-	conn, err := net.DialTimeout("tcp", net.JoinHostPort("localhost", strconv.Itoa(int(port))), labAskTimeout) //nolint:noctx // bounded
-	if err != nil {
-		return "no answer"
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(labAskTimeout))
-	if _, err := io.WriteString(conn, "mntr"); err != nil {
-		return "no answer"
-	}
-	answer, _ := io.ReadAll(conn) // what came before an error is enough
-	_, after, ok := strings.Cut(string(answer), "zk_server_state\t")
-	if !ok {
-		return "no answer"
-	}
-	role, _, _ := strings.Cut(after, "\n")
-	return role
 }

@@ -46,14 +46,13 @@ func (o *labOptions) cut(names []string, cut bool) error {
 	return nil
 }
 
-// cutFrom tells which nodes the node can't reach, for the table of status.
-func (n *labNode) cutFrom(nodes []*labNode) string {
-	var out strings.Builder
-	cuts := n.cuts()
+// cutFrom tells which nodes the node can't reach.
+func (n *labNode) cutFrom(nodes []*labNode) []string {
+	names, cuts := []string{}, n.cuts()
 	for _, other := range nodes {
 		if slices.Contains(cuts, strconv.Itoa(int(other.port))) {
-			out.WriteString(", cut from " + other.name)
+			names = append(names, other.name)
 		}
 	}
-	return out.String()
+	return names
 }

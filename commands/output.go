@@ -23,6 +23,11 @@ func outputFormat(set *opt.Set) (format, error) {
 	if err != nil {
 		return "", err
 	}
+	return parseFormat(v)
+}
+
+// parseFormat reads the value of --output; text where there is none.
+func parseFormat(v string) (format, error) {
 	switch out := format(strings.ToLower(v)); out {
 	case formatText, formatJSON, formatYAML:
 		return out, nil

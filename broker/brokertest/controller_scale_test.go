@@ -34,15 +34,10 @@ type scale struct {
 	beats     sync.WaitGroup
 }
 
-// TestControllerAtScale measures the controller with KGO_SCALE_TOPICS (1,000) topics of 100 partitions with three replicas on 100 brokers: see make bench-controller.
+// TestControllerAtScale measures the controller with KGO_SCALE_TOPICS (1,000) topics of 100 partitions with three replicas on 100 brokers, and how long its successor takes each of
+// KGO_SCALE_KILLS (9) times: see make bench-controller.
 func TestControllerAtScale(t *testing.T) {
-	topics := 1000
-	if text := os.Getenv("KGO_SCALE_TOPICS"); text != "" {
-		var err error
-		if topics, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
-	}
+	topics := numberFrom(t, "KGO_SCALE_TOPICS", 1000)
 	s := startScale(t)
 	began := time.Now()
 	for id := range 100 {
@@ -68,10 +63,27 @@ func TestControllerAtScale(t *testing.T) {
 	t.Logf("a topic of 9,990 partitions: %v", time.Since(began).Round(time.Millisecond))
 	s.describe("with these")
 
-	for round := range 3 {
-		s.failover(round)
+	var failovers []time.Duration
+	for round := range numberFrom(t, "KGO_SCALE_KILLS", 9) {
+		failovers = append(failovers, s.failover(round))
 	}
+	slices.Sort(failovers)
+	t.Logf("%d kills of the active controller, until a topic is created: median %v, the longest %v", len(failovers), median(failovers), failovers[len(failovers)-1].Round(time.Millisecond))
 	s.describe("in the end")
+}
+
+// numberFrom is a number in the environment.
+func numberFrom(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
 }
 
 func startScale(t *testing.T) *scale {
@@ -225,16 +237,26 @@ func (s *scale) broker(id int) {
 	})
 }
 
-// failover kills the active controller, creates a topic, and starts the killed one again.
-func (s *scale) failover(round int) {
+// failover kills the active controller, creates a topic, and starts the killed one again. It returns how long the topic took.
+func (s *scale) failover(round int) (took time.Duration) {
 	s.t.Helper()
 	leader := s.leader()
 	m := s.coordinators[leader]
 	s.at.Store(int32(leader + 1))
+	var printed []int // what the others had printed before
+	for _, other := range s.coordinators {
+		printed = append(printed, len(other.output.String()))
+	}
 	began := time.Now()
 	m.kill()
 	s.create(fmt.Sprintf("after-%d", round), 1)
-	s.t.Logf("active controller killed: a topic is created after %v", time.Since(began).Round(time.Millisecond))
+	took = time.Since(began)
+	s.t.Logf("active controller (%s) killed at %s: a topic is created after %v", m.name, began.UTC().Format("15:04:05.000"), took.Round(time.Millisecond))
+	for i, other := range s.coordinators {
+		if other != m && took > time.Second { // longer than it should: say why
+			s.t.Logf("%s:\n%s", other.name, other.output.String()[printed[i]:])
+		}
+	}
 	if got := s.alive(s.t.Context()); got != 100 {
 		s.t.Errorf("%d of 100 brokers are alive after the failover", got)
 	}
@@ -252,6 +274,7 @@ func (s *scale) failover(round int) {
 		return err == nil && len(resp.(*kmsg.MetadataResponse).Topics) == 1
 	})
 	s.t.Logf("started again: its metadata is loaded and up to date after %v", time.Since(began).Round(time.Millisecond))
+	return took
 }
 
 func (s *scale) leader() int {

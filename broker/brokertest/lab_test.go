@@ -1,6 +1,7 @@
 package brokertest_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -62,6 +63,19 @@ func TestLab(t *testing.T) {
 	}
 	topics("--create", "--topic", "t", "--partitions", "3", "--replication-factor", "3")
 	await("three brokers", `broker-1\s.*running +1 +0`, `broker-2\s.*running +1 +0`, `broker-3\s.*running +1 +0`, `coordinator-\d.*coordinator \(leader\).*`)
+	var rows []struct {
+		Node, Role, State string
+		PID, Leaders, Lag *int
+		QuorumRole        *string  `json:"quorum_role"`
+		CutFrom           []string `json:"cut_from"`
+	}
+	if err := json.Unmarshal([]byte(lab("status", "--output", "json")), &rows); err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 6 || rows[0].Node != "coordinator-1" || rows[0].QuorumRole == nil || rows[0].Leaders != nil || rows[5].Node != "broker-3" || rows[5].Role != "broker" || rows[5].State != "running" ||
+		rows[5].PID == nil || rows[5].Leaders == nil || *rows[5].Leaders != 1 || rows[5].Lag == nil || rows[5].CutFrom == nil {
+		t.Errorf("status as JSON: %+v", rows)
+	}
 	lab("kill", "2")
 	await("broker 2 to be gone", `broker-2 +- .*stopped.*`)
 	lab("start", "2")

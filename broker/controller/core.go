@@ -38,6 +38,7 @@ type Core struct {
 	cfg        Config
 	image      *metadata.Image
 	index      index
+	indexed    *metadata.Image // what index is of, while the core isn't active; nil: of none that is known
 	heartbeats heartbeats
 	timers     timers
 }
@@ -56,7 +57,10 @@ func (c *Core) Image() *metadata.Image { return c.image }
 // a new cluster if the log is empty, and the end of a transaction that the leader before left open.
 func (c *Core) Activate(image *metadata.Image, inTransaction bool, now time.Time) []Record {
 	c.image = image
-	c.index.rebuild(image)
+	if c.indexed != image {
+		c.index.rebuild(image)
+	}
+	c.indexed = nil // from here on it goes with the speculative image
 	c.heartbeats = newHeartbeats(c.cfg.SessionTimeout)
 	for b := range image.Brokers() {
 		c.heartbeats.register(b)
@@ -66,6 +70,17 @@ func (c *Core) Activate(image *metadata.Image, inTransaction bool, now time.Time
 	}
 	c.timers.start(&c.cfg, now)
 	return c.activationRecords(inTransaction)
+}
+
+// Follow keeps the index of a core that isn't active in step with the committed image: to build it for 200,000 partitions when the controller before has died would be a part of
+// the time that the cluster has none.
+func (c *Core) Follow(delta *metadata.Delta, image *metadata.Image) {
+	if c.indexed != nil && c.indexed == delta.Old {
+		c.index.apply(delta)
+	} else {
+		c.index.rebuild(image)
+	}
+	c.indexed = image
 }
 
 // Handle answers one request. An error means that the request as a whole is refused; it wraps a *kerr.Error.

@@ -80,8 +80,11 @@ func (l *loop) handle(event any) {
 			l.activate(e.epoch)
 		}
 	case committed:
-		if l.epoch >= 0 {
+		switch {
+		case l.epoch >= 0:
 			l.core.Committed(e.delta, e.image)
+		default:
+			l.core.Follow(e.delta, e.image)
 		}
 	case proposed:
 		l.proposalDone(e)
@@ -107,6 +110,7 @@ func (l *loop) deactivate() {
 	}
 	l.epoch = -1
 	l.active.Store(false)
+	l.core.indexed = nil // it went with what may never be committed
 	batches := l.pending
 	if l.inFlight != nil {
 		batches = append([]*batch{l.inFlight}, batches...)

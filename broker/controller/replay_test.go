@@ -9,10 +9,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/metadata"
 )
 
 // TestRandomHistoriesReplay lets random requests and silences change a cluster. After each, the log and a snapshot must give the live image, the
-// index what a scan finds, and every partition must keep the invariants. A failure prints the seed and what was done.
+// index what a scan finds and what a controller has that stands by, and every partition must keep the invariants. A failure prints the seed and what was done.
 func TestRandomHistoriesReplay(t *testing.T) {
 	for seed := range uint64(30) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
@@ -23,8 +24,18 @@ func TestRandomHistoriesReplay(t *testing.T) {
 			for id := range int32(5) {
 				c.register(id+1, nil)
 			}
+			standby, store := NewCore(cfg, metadata.NewImage(cfg.ClusterID)), metadata.NewStore(cfg.ClusterID)
+			store.Subscribe(metadata.PublisherFunc(standby.Follow))
+			followed := 0
 			for step := range 150 {
 				what := h.step()
+				if err := store.Apply(int64(followed), 1, 0, c.log[followed:]); err != nil {
+					t.Fatal(err)
+				}
+				followed = len(c.log)
+				if got, want := fmt.Sprint(standby.index), fmt.Sprint(c.core.index); got != want || standby.indexed != store.Current() {
+					t.Fatalf("seed %d: %v: the index of a controller that stands by is %s, the active one's %s", seed, what, got, want)
+				}
 				h.done = append(h.done, what)
 				if t.Failed() {
 					t.Fatalf("seed %d: %v", seed, h.done)
