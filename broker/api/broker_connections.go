@@ -2,12 +2,10 @@ package api
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -25,7 +23,6 @@ const (
 	// connectionFresh is how old a connection's last heartbeat may be for its end to mean something: a broker that was not heard on it any more had another.
 	connectionFresh = 5 * time.Second
 	probeAfter      = 50 * time.Millisecond // for live brokers to report to a new controller
-	probeAgain      = 20 * time.Millisecond // between two probes: a broker that is being restarted in place refuses for a moment only
 	probeTimeout    = time.Second
 	lostTimeout     = 5 * time.Second // for the controller to be told
 )
@@ -151,25 +148,7 @@ func (b *BrokerConnections) dead(ctx context.Context, broker *metadata.Broker) b
 		return false
 	}
 	addr := net.JoinHostPort(broker.Endpoints[0].Host, strconv.Itoa(int(broker.Endpoints[0].Port)))
-	if !refuses(ctx, b.Network, addr) {
-		return false
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(probeAgain):
-	}
-	return refuses(ctx, b.Network, addr)
-}
-
-func refuses(ctx context.Context, network netx.Network, addr string) bool {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
-	conn, err := network.DialContext(ctx, addr)
-	if err == nil {
-		_ = conn.Close()
-	}
-	return errors.Is(err, syscall.ECONNREFUSED)
+	return netx.Refuses(ctx, b.Network, addr, probeTimeout)
 }
 
 // Close ends the watch: this node closes its connections itself, which says nothing about brokers.

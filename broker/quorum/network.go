@@ -330,19 +330,19 @@ func (t *NetworkTransport) connected(from ident.BrokerID, n int) (left int) {
 	return t.mu.from[from]
 }
 
-// disconnected tells the receiver that a peer is gone, unless it connects again at once, as a live one does that has something to say.
+// disconnected tells the receiver that a peer is gone, unless it connects again at once, as a live one does that has something to say. One whose address refuses connections has no
+// process any more, and is not waited for.
 func (t *NetworkTransport) disconnected(from ident.BrokerID) {
 	if t.connected(from, -1) > 0 {
 		return
 	}
-	timer := time.NewTimer(reconnectGrace)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		if t.connected(from, 0) == 0 {
-			t.receiver.Disconnected(from)
-		}
-	case <-t.ctx.Done():
+	grace, cancel := context.WithTimeout(t.ctx, reconnectGrace)
+	defer cancel()
+	if addr, err := t.address(from); err != nil || !netx.Refuses(grace, t.cfg.Network, addr, reconnectGrace) {
+		<-grace.Done()
+	}
+	if t.ctx.Err() == nil && t.connected(from, 0) == 0 {
+		t.receiver.Disconnected(from)
 	}
 }
 
