@@ -139,7 +139,7 @@ func (s *jaasScanner) module() (jaasEntry, error) {
 			return entry, err
 		}
 		if name == "" {
-			return entry, fmt.Errorf("unexpected %c", s.text[s.at])
+			return entry, errors.New(`an option has no name: write name="value"`)
 		}
 		if !s.take('=') {
 			return entry, fmt.Errorf("option %s has no value", name)
