@@ -138,8 +138,12 @@ func (s *jaasScanner) module() (jaasEntry, error) {
 		if err != nil {
 			return entry, err
 		}
-		if name == "" {
-			return entry, errors.New(`an option has no name: write name="value"`)
+		switch {
+		case name != "":
+		case s.done():
+			return entry, errors.New("it ends with an option that has no name")
+		default:
+			return entry, fmt.Errorf("unexpected %c", s.text[s.at])
 		}
 		if !s.take('=') {
 			return entry, fmt.Errorf("option %s has no value", name)
