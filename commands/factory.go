@@ -104,10 +104,11 @@ func (f *Factory) Open(ctx context.Context, c Connection) (*client.Client, error
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Check(client.Admin); err != nil {
+	opts, err := client.AdminOptions(p)
+	if err != nil {
 		return nil, err
 	}
-	cl, err := client.New(ctx, p)
+	cl, err := client.New(ctx, p, opts...)
 	if err != nil {
 		return nil, err
 	}

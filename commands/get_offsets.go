@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -197,13 +198,9 @@ func getOffsetsRun(ctx context.Context, o *getOffsetsOptions) error {
 	if !found {
 		return errors.New("Could not match any topic-partitions with the specified filters")
 	}
-	views := []offsetView{}
-	for _, req := range wanted {
-		got, err := o.ask(ctx, cl, req)
-		if err != nil {
-			return err
-		}
-		views = append(views, got...)
+	views, err := o.askAll(ctx, cl, wanted)
+	if err != nil {
+		return err
 	}
 	slices.SortFunc(views, func(a, b offsetView) int {
 		if c := strings.Compare(a.Topic, b.Topic); c != 0 {
@@ -237,23 +234,81 @@ func addListOffset(wanted map[int32]*kmsg.ListOffsetsRequest, leader int32, topi
 	last.Partitions = append(last.Partitions, p)
 }
 
-// ask sends one leader's request. A partition that cannot answer is skipped with a line on stderr, as in the original.
-func (o *getOffsetsOptions) ask(ctx context.Context, cl *client.Client, req *kmsg.ListOffsetsRequest) ([]offsetView, error) {
-	resp, err := req.RequestWith(ctx, cl)
-	if err != nil {
-		return nil, err
-	}
-	var views []offsetView
-	for _, t := range resp.Topics {
-		for _, p := range t.Partitions {
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				fmt.Fprintf(o.IO.ErrOut, "Skip getting offsets for topic-partition %s-%d due to: %s\n", t.Topic, p.Partition, javaError(err))
-				continue
+// askAll asks all leaders at once. A partition that cannot answer is skipped with a line on stderr, as in the original.
+func (o *getOffsetsOptions) askAll(ctx context.Context, cl *client.Client, wanted map[int32]*kmsg.ListOffsetsRequest) ([]offsetView, error) {
+	var mu sync.Mutex // guards what follows
+	views := []offsetView{}
+	var failed []error
+	var all sync.WaitGroup
+	for leader, req := range wanted {
+		all.Go(func() {
+			got, err := listOffsets(ctx, cl, leader, req)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failed = append(failed, err)
+				return
 			}
-			if p.Offset >= 0 {
-				views = append(views, offsetView{t.Topic, p.Partition, p.Offset})
+			for _, t := range got {
+				for _, p := range t.Partitions {
+					switch err := kerr.ErrorForCode(p.ErrorCode); {
+					case err != nil:
+						fmt.Fprintf(o.IO.ErrOut, "Skip getting offsets for topic-partition %s-%d due to: %s\n", t.Topic, p.Partition, javaError(err))
+					case p.Offset >= 0:
+						views = append(views, offsetView{t.Topic, p.Partition, p.Offset})
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	if len(failed) > 0 {
+		return nil, failed[0]
+	}
+	return views, nil
+}
+
+// listOffsets asks the leader that the metadata names. The partitions of which it knows better by now, or of which there is no leader, are asked for once
+// more by the client's own rules: it looks for leaders, and waits for them.
+func listOffsets(ctx context.Context, cl *client.Client, leader int32, req *kmsg.ListOffsetsRequest) ([]kmsg.ListOffsetsResponseTopic, error) {
+	again := req
+	var topics []kmsg.ListOffsetsResponseTopic
+	if leader >= 0 {
+		resp, err := req.RequestWith(ctx, cl.Broker(int(leader)))
+		if err == nil {
+			topics, again = resp.Topics, nil
+			for i := range topics {
+				t := &topics[i]
+				t.Partitions = slices.DeleteFunc(t.Partitions, func(p kmsg.ListOffsetsResponseTopicPartition) bool {
+					moved := kerr.IsRetriable(kerr.ErrorForCode(p.ErrorCode))
+					if moved {
+						if again == nil {
+							again = kmsg.NewPtrListOffsetsRequest()
+							again.ReplicaID = -1
+						}
+						again.Topics = append(again.Topics, onePartition(req, t.Topic, p.Partition))
+					}
+					return moved
+				})
 			}
 		}
 	}
-	return views, nil
+	if again == nil {
+		return topics, nil
+	}
+	resp, err := again.RequestWith(ctx, cl)
+	if err != nil {
+		return nil, err
+	}
+	return append(topics, resp.Topics...), nil
+}
+
+// onePartition asks for a partition as req does.
+func onePartition(req *kmsg.ListOffsetsRequest, topic string, partition int32) kmsg.ListOffsetsRequestTopic {
+	t := kmsg.NewListOffsetsRequestTopic()
+	t.Topic = topic
+	p := kmsg.NewListOffsetsRequestTopicPartition()
+	p.Partition, p.CurrentLeaderEpoch, p.Timestamp = partition, -1, req.Topics[0].Partitions[0].Timestamp
+	t.Partitions = append(t.Partitions, p)
+	return t
 }

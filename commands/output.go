@@ -1,8 +1,10 @@
 package commands
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/kgo-project/kgo/commands/opt"
@@ -42,13 +44,40 @@ func parseFormat(v string) (format, error) {
 func (out format) write(w io.Writer, view any, text func(io.Writer) error) error {
 	switch out {
 	case formatJSON:
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(view)
+		return writeJSON(w, view)
 	case formatYAML:
 		return writeYAML(w, view)
 	default:
 		return text(w)
 	}
+}
+
+// writeJSON writes a list item by item: a large cluster's would be in memory several times over.
+func writeJSON(w io.Writer, view any) error {
+	const indent = "  "
+	list := reflect.ValueOf(view)
+	if list.Kind() != reflect.Slice || list.Len() == 0 {
+		enc := json.NewEncoder(w)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", indent)
+		return enc.Encode(view)
+	}
+	var item bytes.Buffer
+	enc := json.NewEncoder(&item)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent(indent, indent)
+	lead := "[\n" + indent
+	for i := range list.Len() {
+		item.Reset()
+		item.WriteString(lead)
+		if err := enc.Encode(list.Index(i).Interface()); err != nil {
+			return err
+		}
+		if _, err := w.Write(bytes.TrimSuffix(item.Bytes(), []byte("\n"))); err != nil {
+			return err
+		}
+		lead = ",\n" + indent
+	}
+	_, err := io.WriteString(w, "\n]\n")
+	return err
 }

@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"reflect"
-	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -29,22 +28,27 @@ func writeYAML(w io.Writer, view any) error {
 	return nil
 }
 
-// yamlWriter writes JSON as block-style YAML. It knows the plain cases; how to quote a string is asked of the library, and where a
-// string would be laid out over lines the library writes the whole document.
+// yamlWriter writes JSON, as json.Marshal lays it out, as block-style YAML. It knows the plain cases; how to quote a string is asked of the library, and
+// where a string would be laid out over lines the library writes the whole document.
 type yamlWriter struct {
-	out    []byte
-	dec    *json.Decoder
-	quoted map[string]string // strings that are not plain, as YAML
+	in, out []byte
+	quoted  map[string]string // JSON strings that are not plain, as YAML
 }
+
+// What a value may stand behind.
+const (
+	alone      = 0
+	behindDash = '-'
+	behindKey  = ':'
+)
 
 func (y *yamlWriter) write(w io.Writer, view any) error {
 	data, err := json.Marshal(view)
 	if err != nil {
 		return err
 	}
-	y.out, y.dec = y.out[:0], json.NewDecoder(bytes.NewReader(data))
-	y.dec.UseNumber()
-	switch err := y.value("", ""); {
+	y.in, y.out = data, y.out[:0]
+	switch err := y.value(0, alone); {
 	case err == errYAMLLines: //nolint:errorlint // never wrapped
 		return libraryYAML(w, data)
 	case err != nil:
@@ -57,102 +61,129 @@ func (y *yamlWriter) write(w io.Writer, view any) error {
 // errYAMLLines says that a string is better laid out by the library.
 var errYAMLLines = errors.New("a string of several lines")
 
-// value writes the next value. lead is what stands between its parent and a scalar or an empty collection, indent what its own lines
-// begin with; a collection's first line is written without it if it follows a dash.
-func (y *yamlWriter) value(lead, indent string) error {
-	token, err := y.dec.Token()
-	if err != nil {
-		return err
-	}
-	switch v := token.(type) {
-	case json.Delim:
-		return y.collection(v, lead, indent)
-	case string:
-		text, err := y.scalar(v)
+// value writes the next value. A collection's lines are indented by so many blanks, but for the one that follows a dash.
+func (y *yamlWriter) value(indent int, behind byte) error {
+	switch y.in[0] {
+	case '{', '[':
+		return y.collection(indent, behind)
+	case '"':
+		text, err := y.scalar(y.takeString())
 		if err != nil {
 			return err
 		}
-		y.line(lead, text)
-	case nil:
-		y.line(lead, "null")
-	default: // a number or a truth value, spelled as in JSON
-		y.line(lead, fmt.Sprint(v))
+		y.line(behind, text)
+	default: // a number, a truth value or null: spelled as in JSON
+		end := bytes.IndexAny(y.in, ",]}")
+		if end < 0 {
+			end = len(y.in)
+		}
+		y.line(behind, y.in[:end])
+		y.in = y.in[end:]
 	}
 	return nil
 }
 
-func (y *yamlWriter) line(lead, text string) {
-	y.out = append(append(append(y.out, lead...), text...), '\n')
+// takeString takes a string with its quotes off the front.
+func (y *yamlWriter) takeString() []byte {
+	end := 1
+	for y.in[end] != '"' {
+		if y.in[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	s := y.in[:end+1]
+	y.in = y.in[end+1:]
+	return s
 }
 
-func (y *yamlWriter) collection(open json.Delim, lead, indent string) error {
-	if !y.dec.More() {
-		y.line(lead, map[json.Delim]string{'[': "[]", '{': "{}"}[open])
-		_, err := y.dec.Token()
-		return err
+func (y *yamlWriter) line(behind byte, text []byte) {
+	if behind != alone {
+		y.out = append(y.out, ' ')
 	}
-	first := ""
-	switch {
-	case lead == "": // the document itself
-	case strings.HasSuffix(lead, "- "):
-		first = lead
-	default:
-		y.out = append(append(y.out, strings.TrimSuffix(lead, " ")...), '\n')
-		first = indent
+	y.out = append(append(y.out, text...), '\n')
+}
+
+func (y *yamlWriter) collection(indent int, behind byte) error {
+	const longestName = 62          // with its quotes
+	open, end := y.in[0], y.in[0]+2 // as ASCII has it
+	if y.in[1] == end {
+		y.line(behind, y.in[:2])
+		y.in = y.in[2:]
+		return nil
 	}
-	for ; y.dec.More(); first = indent {
-		if open == '[' {
-			if err := y.value(first+"- ", indent+"  "); err != nil {
+	if behind == behindKey {
+		y.out = append(y.out, '\n')
+	}
+	for first := true; y.in[0] != end; first = false {
+		y.in = y.in[1:] // the bracket or a comma
+		if first && behind == behindDash {
+			y.out = append(y.out, ' ')
+		} else {
+			for range indent {
+				y.out = append(y.out, ' ')
+			}
+		}
+		next := byte(behindDash)
+		if open == '{' {
+			name := y.takeString()
+			if len(name) > longestName {
+				return errYAMLLines
+			}
+			key, err := y.scalar(name)
+			if err != nil {
 				return err
 			}
-			continue
+			y.out = append(y.out, key...)
+			y.in = y.in[1:] // the colon
+			next = behindKey
 		}
-		token, err := y.dec.Token()
-		if err != nil {
-			return err
-		}
-		name := token.(string)
-		if len(name) > 60 {
-			return errYAMLLines
-		}
-		key, err := y.scalar(name)
-		if err != nil {
-			return err
-		}
-		if err := y.value(first+key+": ", indent+"  "); err != nil {
+		y.out = append(y.out, next)
+		if err := y.value(indent+2, next); err != nil {
 			return err
 		}
 	}
-	_, err := y.dec.Token()
-	return err
+	y.in = y.in[1:]
+	return nil
 }
 
-var (
-	yamlPlain = regexp.MustCompile(`^[A-Za-z_/][A-Za-z0-9_./-]*$`)
-	yamlWord  = regexp.MustCompile(`(?i)^(true|false|null|yes|no|on|off|y|n)$`)
-)
+var yamlWords = []string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
-// scalar is a string as YAML writes it.
-func (y *yamlWriter) scalar(s string) (string, error) {
-	if yamlPlain.MatchString(s) && !yamlWord.MatchString(s) {
-		return s, nil
+// yamlPlain tells whether a string needs no quotes whatever YAML's version: a name or a path.
+func yamlPlain(s []byte) bool {
+	for i, c := range s {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_', c == '/':
+		case i > 0 && (c >= '0' && c <= '9' || c == '.' || c == '-'):
+		default:
+			return false
+		}
 	}
-	if text, ok := y.quoted[s]; ok {
-		return text, nil
+	const longestWord = 5
+	return len(s) > 0 && (len(s) > longestWord || !slices.ContainsFunc(yamlWords, func(w string) bool { return strings.EqualFold(w, string(s)) }))
+}
+
+// scalar is a JSON string as YAML writes it.
+func (y *yamlWriter) scalar(encoded []byte) ([]byte, error) {
+	if plain := encoded[1 : len(encoded)-1]; yamlPlain(plain) {
+		return plain, nil
+	}
+	if text, ok := y.quoted[string(encoded)]; ok {
+		return []byte(text), nil
+	}
+	var s string
+	if err := json.Unmarshal(encoded, &s); err != nil {
+		return nil, err
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' }) || len(s) > 60 && strings.Contains(s, " ") {
-		return "", errYAMLLines
-	}
-	data, err := json.Marshal(s)
-	if err != nil {
-		return "", err
+		return nil, errYAMLLines
 	}
 	var b bytes.Buffer
-	if err := libraryYAML(&b, data); err != nil {
-		return "", err
+	if err := libraryYAML(&b, encoded); err != nil {
+		return nil, err
 	}
-	text := strings.TrimSuffix(b.String(), "\n")
-	y.quoted[s] = text
+	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	y.quoted[string(encoded)] = string(text)
 	return text, nil
 }
 

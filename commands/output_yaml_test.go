@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestYAMLIsTheLibrarys compares what is written item by item with what the library makes of the whole.
-func TestYAMLIsTheLibrarys(t *testing.T) {
+// TestListsAreWrittenAsTheLibrariesDo compares what is written item by item with what the libraries of YAML and JSON make of the whole.
+func TestListsAreWrittenAsTheLibrariesDo(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	for range 400 {
 		view := make([]any, 1+rng.IntN(4))
@@ -23,6 +23,16 @@ func TestYAMLIsTheLibrarys(t *testing.T) {
 		data, err := json.Marshal(view)
 		if err != nil {
 			t.Fatal(err)
+		}
+		var gotJSON, wantJSON bytes.Buffer
+		if err := writeJSON(&gotJSON, view); err != nil {
+			t.Fatal(err)
+		}
+		enc := json.NewEncoder(&wantJSON)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(view); err != nil || gotJSON.String() != wantJSON.String() {
+			t.Fatalf("%v\n--- got\n%s--- want\n%s", err, gotJSON.String(), wantJSON.String())
 		}
 		if err := libraryYAML(&want, data); err != nil {
 			t.Fatal(err)

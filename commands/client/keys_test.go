@@ -122,6 +122,8 @@ func optionsOf(t *testing.T, p Properties, kind Kind) *kgo.Client {
 		more, err = ProducerOptions(p)
 	case Consumer:
 		more, err = ConsumerOptions(p)
+	case Admin:
+		more, err = AdminOptions(p)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -135,8 +137,12 @@ func optionsOf(t *testing.T, p Properties, kind Kind) *kgo.Client {
 }
 
 func TestKeysReachTheClient(t *testing.T) {
-	cl := optionsOf(t, Properties{"retries": "7", "request.timeout.ms": "1234", "connections.max.idle.ms": "60000", "metadata.max.age.ms": "5000", "client.rack": "r1", "enable.metrics.push": "true"}, Admin)
-	for name, want := range map[string]any{"RequestTimeoutOverhead": 1234 * time.Millisecond, "ConnIdleTimeout": time.Minute, "MetadataMaxAge": 5 * time.Second, "Rack": "r1", "DisableClientMetrics": false} {
+	cl := optionsOf(t, Properties{"retries": "0"}, Producer) // for records only
+	if got := cl.OptValue("RequestRetries"); got == int64(0) {
+		t.Errorf("a producer's requests are tried again %v times", got)
+	}
+	cl = optionsOf(t, Properties{"retries": "7", "request.timeout.ms": "1234", "connections.max.idle.ms": "60000", "metadata.max.age.ms": "5000", "client.rack": "r1", "enable.metrics.push": "true"}, Admin)
+	for name, want := range map[string]any{"RequestRetries": int64(7), "RequestTimeoutOverhead": 1234 * time.Millisecond, "ConnIdleTimeout": time.Minute, "MetadataMaxAge": 5 * time.Second, "Rack": "r1", "DisableClientMetrics": false} {
 		if got := cl.OptValue(name); got != want {
 			t.Errorf("%s is %v, not %v", name, got, want)
 		}

@@ -23,9 +23,6 @@ func (p Properties) commonOptions() []kgo.Opt {
 			opts = append(opts, key.apply(time.Duration(n)*time.Millisecond))
 		}
 	}
-	if n, set := p.integer("retries"); set {
-		opts = append(opts, kgo.RequestRetries(int(n)))
-	}
 	if r := p["client.rack"]; r != "" {
 		opts = append(opts, kgo.Rack(r))
 	}
@@ -33,6 +30,17 @@ func (p Properties) commonOptions() []kgo.Opt {
 		opts = append(opts, kgo.DisableClientMetrics())
 	}
 	return append(opts, kgo.RetryBackoffFn(p.backoff()))
+}
+
+// AdminOptions translates the keys of an administrative client.
+func AdminOptions(p Properties) ([]kgo.Opt, error) {
+	if err := p.Check(Admin); err != nil {
+		return nil, err
+	}
+	if n, set := p.integer("retries"); set {
+		return []kgo.Opt{kgo.RequestRetries(int(n))}, nil
+	}
+	return nil, nil
 }
 
 // backoff tells how long to wait before the next try. Where the settings say nothing a tool hurries.
