@@ -50,12 +50,9 @@ func tableCoverage(t *testing.T) map[string]*coverage {
 // triedElsewhere are tools that the tables cannot try, and what does.
 var triedElsewhere = map[string]string{
 	"connect-distributed": "connect", "connect-standalone": "connect", "connect-mirror-maker": "connect", "connect-plugin-path": "connect",
-	"jmx":                  "TestJmx: the original wants a JVM to ask",
-	"server-start":         "a broker, not an answer",
-	"server-stop":          "TestScripts",
-	"zookeeper-shell":      "TestScripts: Apache Kafka has none any more",
-	"metadata-shell":       "TestMetadataShell",
-	"replica-verification": "it runs for ever",
+	"server-start":    "TestScripts: a shell script around a broker, not a tool",
+	"server-stop":     "TestScripts: a shell script",
+	"zookeeper-shell": "TestScripts: Apache Kafka has none any more",
 }
 
 // untriedOptions are the options of the other tools that no line tries, and why.

@@ -30,6 +30,7 @@ var (
 		{regexp.MustCompile(`(^|[^.\d])\d{13}\b`), "$1<EPOCH_MS>"},
 		{regexp.MustCompile(`\bcrc: \d+`), "crc: <CRC>"},
 		{regexp.MustCompile(`(TopicId: |topic ID |topicId=|"topicId":"|DirectoryId: |directory_id": "|directoryId: |directory\.id=)[A-Za-z0-9_-]{22}`), "$1<ID>"},
+		{regexp.MustCompile(`\bdirectories=\[[A-Za-z0-9_-]{22}(, [A-Za-z0-9_-]{22})*\]`), "directories=<IDS>"},
 		{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "<UUID>"},
 		{regexp.MustCompile(`(lient metrics config for )[A-Za-z0-9_-]{22}\b`), "$1<ID>"},
 		{regexp.MustCompile(`(tokenId : )[A-Za-z0-9_-]{22}\b`), "$1<ID>"},

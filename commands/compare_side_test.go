@@ -237,6 +237,9 @@ func (s *side) prepare(t *testing.T, c *comparison, dir string, fill *strings.Re
 		case "f|":
 			name, text, _ := strings.Cut(rest, "|")
 			files[name] += text + "\n"
+		case "c|":
+			name, path, _ := strings.Cut(rest, "|")
+			copyFile(t, path, filepath.Join(dir, name))
 		case "i|":
 			stdin += rest + "\n"
 		case "i>":
@@ -265,6 +268,20 @@ func (s *side) prepare(t *testing.T, c *comparison, dir string, fill *strings.Re
 		}
 	}
 	return stdin
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func portOf(address string) int {

@@ -20,6 +20,7 @@ import (
 //	! COMMAND        runs the same side's tool before the command, to prepare something
 //	& NAME COMMAND   starts a tool in the background before the command; "- NAME" ends it again
 //	f|name|text      a line of the file $DIR/name
+//	c|name|path      the file $DIR/name is a copy of another one
 //	i|text           a line of stdin; i>text is a last one without its newline
 //	# sorted         the order of stdout's lines means nothing
 //	# numbers        all numbers are masked, because they measure
@@ -176,7 +177,7 @@ func readTable(t *testing.T, path string) *table {
 			c.slow = slices.ContainsFunc(head, func(l string) bool { return strings.HasPrefix(l, "# original-is-slow: ") })
 			all.lines, head = append(all.lines, c), nil
 		case line == "":
-		case strings.HasPrefix(line, "#"), strings.HasPrefix(line, "f|"), strings.HasPrefix(line, "i|"), strings.HasPrefix(line, "i>"),
+		case strings.HasPrefix(line, "#"), strings.HasPrefix(line, "f|"), strings.HasPrefix(line, "c|"), strings.HasPrefix(line, "i|"), strings.HasPrefix(line, "i>"),
 			strings.HasPrefix(line, "! "), strings.HasPrefix(line, "& "), strings.HasPrefix(line, "- "):
 			head = append(head, line)
 		case m == nil || c == nil || len(head) > 0:

@@ -352,8 +352,29 @@ func parseDateTime(text string) (int64, error) {
 	return 0, fmt.Errorf("java.text.ParseException: Unparseable date: \"%s\"", text)
 }
 
-// fromFile reads the offsets that --export has written: topic,partition,offset or group,topic,partition,offset.
+// fromFile reads the offsets of a file, and keeps them within the logs.
 func (o *offsetReset) fromFile(ctx context.Context, cl *client.Client, group string) ([]resetView, error) {
+	rows, err := o.readFile(group)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	keys := make([]partitionKey, 0, len(rows))
+	for _, r := range rows {
+		keys = append(keys, partitionKey{r.Topic, r.Partition})
+	}
+	sortPartitions(keys)
+	b, err := readBounds(ctx, cl, keys)
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		rows[i].NewOffset = o.clamp(b, partitionKey{rows[i].Topic, rows[i].Partition}, rows[i].NewOffset)
+	}
+	return rows, nil
+}
+
+// readFile reads the offsets that --export has written: topic,partition,offset or group,topic,partition,offset.
+func (o *offsetReset) readFile(group string) ([]resetView, error) {
 	file, err := os.Open(o.Value)
 	if err != nil {
 		return nil, fmt.Errorf("java.io.IOException: Unable to read file %s", o.Value)
@@ -385,21 +406,6 @@ func (o *offsetReset) fromFile(ctx context.Context, cl *client.Client, group str
 		}
 		row.Topic, row.Partition, row.NewOffset = r[0], int32(partition), offset
 		rows = append(rows, row)
-	}
-	keys := make([]partitionKey, 0, len(rows))
-	for _, r := range rows {
-		keys = append(keys, partitionKey{r.Topic, r.Partition})
-	}
-	sortPartitions(keys)
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	b, err := readBounds(ctx, cl, keys)
-	if err != nil {
-		return nil, err
-	}
-	for i := range rows {
-		rows[i].NewOffset = o.clamp(b, partitionKey{rows[i].Topic, rows[i].Partition}, rows[i].NewOffset)
 	}
 	return rows, nil
 }

@@ -51,7 +51,7 @@ const jmxExample = `  kgo jmx --jmx-url http://localhost:9999/metrics --one-time
 func newJmxCmd(f *Factory, runF func(*jmxOptions) error) *cobra.Command {
 	t := &tool{
 		spec: jmxSpec, short: "Print a broker's metrics under the names they have in Kafka's JMX",
-		long: jmxLong, example: jmxExample, unlimited: true,
+		long: jmxLong, example: jmxExample, unlimited: true, plainErrors: true,
 	}
 	cmd := f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
 		o := &jmxOptions{IO: f.IO, Limit: defaultTimeout}

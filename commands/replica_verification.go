@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,7 +42,7 @@ const replicaVerificationLogger = "org.apache.kafka.tools.ReplicaVerificationToo
 func newReplicaVerificationCmd(f *Factory, runF func(*replicaVerificationOptions) error) *cobra.Command {
 	t := &tool{
 		spec: replicaVerificationSpec, short: "Check that all replicas of topics hold the same records",
-		long: replicaVerificationLong, unlimited: true,
+		long: replicaVerificationLong, unlimited: true, plainErrors: true,
 		example: "  kgo replica-verification --broker-list localhost:9092 --topics-include 'hello.*' --time -2 --report-interval-ms 1000",
 	}
 	return f.tableTool(t, func(ctx context.Context, set *opt.Set) error {
@@ -67,7 +68,7 @@ func (o *replicaVerificationOptions) parse(set *opt.Set) (err error) {
 		return err
 	}
 	if o.Topics, err = newTopicFilter(o.Include, true); err != nil {
-		return err
+		return errors.New(strings.TrimSuffix(err.Error(), ".")) // as this tool has it
 	}
 	var maxWait int32
 	var interval int64

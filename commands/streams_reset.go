@@ -304,21 +304,21 @@ func (o *streamsResetOptions) targets(ctx context.Context, cl *client.Client, b 
 			return o.inRange(b, k, at+n), nil
 		}, nil
 	case "from-file":
-		return o.fromPlan(ctx, cl)
+		return o.fromPlan(b)
 	case "to-datetime", "by-duration":
 		return o.since(ctx, cl, b, keys)
 	}
 	return o.target(ctx, cl, nil, b, keys)
 }
 
-// inRange keeps an offset within the log and says so when it has to change it.
+// inRange keeps an offset within the log and says so; the original does at the log's ends too, where it changes nothing.
 func (o *streamsResetOptions) inRange(b bounds, k partitionKey, offset int64) int64 {
 	start, end := b.of(k)
 	switch {
-	case offset > end:
+	case offset >= end:
 		fmt.Fprintf(o.IO.Out, "New offset (%d) is higher than latest offset. Value will be set to %d\n", offset, end)
 		return end
-	case offset < start:
+	case offset <= start:
 		fmt.Fprintf(o.IO.Out, "New offset (%d) is lower than earliest offset. Value will be set to %d\n", offset, start)
 		return start
 	}
@@ -326,8 +326,8 @@ func (o *streamsResetOptions) inRange(b bounds, k partitionKey, offset int64) in
 }
 
 // fromPlan reads the offsets of a file of TOPIC,PARTITION,OFFSET.
-func (o *streamsResetOptions) fromPlan(ctx context.Context, cl *client.Client) (func(partitionKey) (int64, error), error) {
-	rows, err := o.fromFile(ctx, cl, o.Application)
+func (o *streamsResetOptions) fromPlan(b bounds) (func(partitionKey) (int64, error), error) {
+	rows, err := o.readFile(o.Application)
 	if err != nil {
 		say(o.IO.ErrOut, "ERROR: Resetting offsets failed.\n")
 		return nil, err
@@ -335,7 +335,7 @@ func (o *streamsResetOptions) fromPlan(ctx context.Context, cl *client.Client) (
 	return func(k partitionKey) (int64, error) {
 		for _, r := range rows {
 			if r.Topic == k.topic && r.Partition == k.partition {
-				return r.NewOffset, nil
+				return o.inRange(b, k, r.NewOffset), nil
 			}
 		}
 		return 0, fmt.Errorf("%s: no offset for partition %d of topic %s", o.Value, k.partition, k.topic)

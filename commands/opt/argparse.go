@@ -154,12 +154,13 @@ func (p *argsParser) resolve(spec *Spec, word string) (o *Option, value string, 
 func (p *argsParser) unrecognized(spec *Spec, word, name string) error {
 	e := p.errorf("unrecognized arguments: '%s'", word)
 	if len(name) >= 2 {
-		candidates := []string{"-h", "--help"}
+		candidates := []string{"--help"}
 		for i := range spec.Options {
 			if o := &spec.Options[i]; !o.hidden() {
 				candidates = append(candidates, o.flags()...)
 			}
 		}
+		candidates = slices.DeleteFunc(candidates, func(flag string) bool { return len(strings.TrimLeft(flag, "-")) < 2 })
 		e.Tips = closestAll(name, candidates)
 	}
 	return e

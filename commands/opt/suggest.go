@@ -86,14 +86,15 @@ func closestAll(wrong string, names []string) []string {
 	return found
 }
 
-// weighted is the edit distance with a swap for 0, a replacement for 2, an insertion for 1 and a deletion for 4.
+// weighted is the edit distance with a swap for 0, a replacement for 2, an insertion for 1 and a deletion for 4, but for 1 at the beginning of
+// the word: so the originals' library counts.
 func weighted(a, b string) int {
 	row0, row1, row2 := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row1 {
 		row1[j] = j
 	}
 	for i := range len(a) {
-		row2[0] = (i + 1) * 4
+		row2[0] = i + 1
 		for j := range len(b) {
 			row2[j+1] = row1[j]
 			if a[i] != b[j] {

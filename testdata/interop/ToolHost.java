@@ -196,6 +196,18 @@ public class ToolHost {
         }
     }
 
+    /** A stream that the next run can write to although this one has closed it, as the metadata shell does. */
+    static class LastingStream extends PrintStream {
+        LastingStream(OutputStream to) {
+            super(to, true);
+        }
+
+        @Override
+        public void close() {
+            flush();
+        }
+    }
+
     static class RunInput extends InputStream {
         private InputStream source() {
             Run run = current.get();
@@ -252,8 +264,8 @@ public class ToolHost {
         DataInputStream requests = new DataInputStream(new FileInputStream(FileDescriptor.in));
         DataOutputStream answers = new DataOutputStream(new FileOutputStream(FileDescriptor.out));
         System.setIn(new RunInput());
-        System.setOut(new PrintStream(new RunOutput(false), true));
-        System.setErr(new PrintStream(new RunOutput(true), true));
+        System.setOut(new LastingStream(new RunOutput(false)));
+        System.setErr(new LastingStream(new RunOutput(true)));
         System.setSecurityManager(new NoExit());
         Exit.setExitProcedure((status, message) -> current.get().exit(status));
         Exit.setHaltProcedure((status, message) -> current.get().exit(status));
