@@ -1,7 +1,11 @@
 package commands
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -69,4 +73,34 @@ func FuzzMetrics(f *testing.F) {
 			t.Errorf("%d values of %d lines", n, strings.Count(text, "\n")+1)
 		}
 	})
+}
+
+// TestJmxWaitsForNamedObjectsOnly: --wait without a name, or with a pattern, has nothing that could be missing.
+func TestJmxWaitsForNamedObjectsOnly(t *testing.T) {
+	var asked atomic.Int32
+	nothingYet := int32(0) // how often the server has nothing to tell
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		text := someMetrics
+		if asked.Add(1) <= nothingYet {
+			text = ""
+		}
+		_, _ = io.WriteString(w, text)
+	}))
+	defer server.Close()
+	run := func(words ...string) (out string, code int) {
+		asked.Store(0)
+		out, _, code = runKgo(append([]string{"jmx", "--jmx-url", server.URL, "--one-time", "--wait"}, words...))
+		return out, code
+	}
+	if _, code := run(); code != 0 || asked.Load() != 1 {
+		t.Errorf("without a name: exit code %d after %d questions", code, asked.Load())
+	}
+	if _, code := run("--object-name", "kafka.server:type=ReplicaManager,name=*"); code != 0 || asked.Load() != 1 {
+		t.Errorf("with a pattern: exit code %d after %d questions", code, asked.Load())
+	}
+	nothingYet = 1
+	out, code := run("--object-name", "kafka.server:type=ReplicaManager,name=LeaderCount")
+	if code != 0 || asked.Load() != 3 || !strings.Contains(out, "7") { // nothing, found, printed
+		t.Errorf("with a name: exit code %d after %d questions\n%s", code, asked.Load(), out)
+	}
 }

@@ -151,22 +151,9 @@ func (o *reassignOptions) generate(ctx context.Context, cl *client.Client, topic
 	if err != nil {
 		return err
 	}
-	brokers := o.usableBrokers(cluster.Brokers)
-	proposed := make([]plannedReplicas, 0, len(current))
-	next := 0
-	if len(brokers) == 0 {
-		return errors.New("All brokers are currently fenced, or have all their log directories cordoned.")
-	}
-	for _, p := range current {
-		if len(p.Replicas) > len(brokers) {
-			return fmt.Errorf("The target replication factor of %d cannot be reached because only %d broker(s) are registered or some brokers have all their log directories cordoned.", len(p.Replicas), len(brokers))
-		}
-		n := plannedReplicas{Topic: p.Topic, Partition: p.Partition}
-		for i := range p.Replicas {
-			n.Replicas = append(n.Replicas, brokers[(next+i)%len(brokers)])
-		}
-		next++
-		proposed = append(proposed, n)
+	proposed, err := propose(current, o.usableBrokers(cluster.Brokers))
+	if err != nil {
+		return err
 	}
 	dirs, err := readReplicaDirs(ctx, cl, current)
 	if err != nil {
@@ -185,6 +172,25 @@ func (o *reassignOptions) generate(ctx context.Context, cl *client.Client, topic
 		_, err := fmt.Fprintf(w, "Current partition replica assignment\n%s\n\nProposed partition reassignment configuration\n%s\n", before, after)
 		return err
 	})
+}
+
+// propose gives every partition as many replicas as it has, on brokers in turn.
+func propose(current []plannedReplicas, brokers []int32) ([]plannedReplicas, error) {
+	if len(brokers) == 0 {
+		return nil, errors.New("All brokers are currently fenced, or have all their log directories cordoned.")
+	}
+	proposed := make([]plannedReplicas, 0, len(current))
+	for first, p := range current {
+		if len(p.Replicas) > len(brokers) {
+			return nil, fmt.Errorf("The target replication factor of %d cannot be reached because only %d broker(s) are registered or some brokers have all their log directories cordoned.", len(p.Replicas), len(brokers))
+		}
+		n := plannedReplicas{Topic: p.Topic, Partition: p.Partition}
+		for i := range p.Replicas {
+			n.Replicas = append(n.Replicas, brokers[(first+i)%len(brokers)])
+		}
+		proposed = append(proposed, n)
+	}
+	return proposed, nil
 }
 
 // usableBrokers are the listed ones that exist, those of each rack in turn so that neighbours in the list have different racks.

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,21 +124,24 @@ func (o *replicaVerificationOptions) run(ctx context.Context) error {
 	o.say("verification process is started")
 	for reported := time.Now(); ctx.Err() == nil; {
 		o.fetchAll(ctx, cl, partitions)
-		lag, slowest := int64(-1), partitions[0]
 		for _, p := range partitions {
 			if !o.compare(p) {
 				return ErrSilent
 			}
-			if behind := p.highest() - p.offset; behind > lag {
-				lag, slowest = behind, p
-			}
 		}
 		if time.Since(reported) > o.Interval {
+			slowest := slowestOf(partitions)
+			lag := slowest.highest() - slowest.offset
 			o.say(fmt.Sprintf("max lag is %d for partition %s at offset %d among %d partitions", lag, slowest, slowest.offset, len(partitions)))
 			reported = time.Now()
 		}
 	}
 	return ctx.Err()
+}
+
+// slowestOf returns the partition whose slowest replica is furthest behind: of several the first, which is that of the first name.
+func slowestOf(partitions []*verifiedPartition) *verifiedPartition {
+	return slices.MaxFunc(partitions, func(a, b *verifiedPartition) int { return cmp.Compare(a.highest()-a.offset, b.highest()-b.offset) })
 }
 
 // say prints a line with the time.

@@ -28,7 +28,12 @@ type verifiableProducerOptions struct {
 	Prefix      *int32
 	Keys        int32         // repeat keys 0 to Keys-1; 0: no keys
 	Wait        time.Duration // how long the cluster may stay unreachable
+	// TopicRetries is how often to ask for a topic that does not exist yet.
+	TopicRetries int
 }
+
+// topicRetries is how often a producer asks for a topic that does not exist yet, ten times a second.
+const topicRetries = 100
 
 const verifiableProducerLong = `Sends the numbers 0, 1, 2, ... as records and prints a JSON object a line for what happened to each.
 
@@ -45,7 +50,7 @@ func newVerifiableProducerCmd(f *Factory, runF func(*verifiableProducerOptions) 
 		long: verifiableProducerLong, example: verifiableProducerExample, unlimited: true, helpWhenBare: true,
 	}
 	return f.usageTool(t, func(ctx context.Context, set *opt.Set) error {
-		o := &verifiableProducerOptions{IO: f.IO, Open: f.openWith, Wait: defaultTimeout}
+		o := &verifiableProducerOptions{IO: f.IO, Open: f.openWith, Wait: defaultTimeout, TopicRetries: topicRetries}
 		if err := o.parse(f, set); err != nil {
 			return err
 		}
@@ -104,15 +109,12 @@ func (o *verifiableProducerOptions) parse(f *Factory, set *opt.Set) error {
 	return err
 }
 
-// topicRetries is how often a producer asks for a topic that does not exist yet, ten times a second.
-const topicRetries = 100
-
 func verifiableProducerRun(ctx context.Context, o *verifiableProducerOptions) error {
 	opts, err := client.ProducerOptions(o.Props)
 	if err != nil {
 		return err
 	}
-	cl, err := o.Open(ctx, o.Props, append(opts, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(topicRetries))...)
+	cl, err := o.Open(ctx, o.Props, append(opts, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(o.TopicRetries))...)
 	if err != nil {
 		return err
 	}
