@@ -15,7 +15,7 @@ func FuzzProperties(f *testing.F) {
 	for _, seed := range []string{"a=b\\\n c", "\\u0041=\\ud83d", "a\\", "#\\\nx=y", "k\t:\tv\r\rz"} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
+	f.Fuzz(func(_ *testing.T, text []byte) {
 		settings, err := ParseProperties("f", text)
 		if err != nil {
 			return

@@ -29,7 +29,8 @@ func pacedRoundTrips(ctx context.Context, addr string, frame []byte, p pace, ans
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	s := blockingSocket(f.Fd()) // Fd makes it blocking
-	defer context.AfterFunc(ctx, func() { _ = unix.Shutdown(int(s), unix.SHUT_RDWR) })()
+	forget := context.AfterFunc(ctx, func() { _ = unix.Shutdown(int(s), unix.SHUT_RDWR) })
+	defer forget()
 	var answer [256]byte
 	for due := p.first; p.requests > 0; p.requests-- {
 		sleepUntil(due)
