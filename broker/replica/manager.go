@@ -141,6 +141,7 @@ func (m *Manager) Start() {
 	m.wg.Go(func() { m.dirs.run(ctx) })
 	m.wg.Go(func() { m.every(ctx, m.cfg.CheckpointInterval, m.marks.write) })
 	m.wg.Go(func() { m.every(ctx, m.cfg.ReplicaLagTimeMax/2, m.tick) })
+	m.wg.Go(func() { m.every(ctx, handlesRetry, m.hostAgain) })
 }
 
 // Close stops the background work, fails what waits and writes the high watermarks. The storage manager is to be closed after it.
@@ -220,9 +221,8 @@ func (m *Manager) MaxBatchBytes(tp ident.TopicPartition) int {
 	return storage.DefaultLogConfig().MaxMessageBytes
 }
 
-// tick has each partition look at its followers, and tries again to open logs for which there was no file handle.
+// tick has each partition look at its followers.
 func (m *Manager) tick() {
-	m.hostAgain()
 	now := time.Now()
 	for _, p := range m.Partitions() {
 		w := p.tick(now)

@@ -2,10 +2,13 @@ package replica
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -129,7 +132,7 @@ func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metad
 	}
 	log, err := m.openLog(tp, topicID, mp, config)
 	if err != nil {
-		m.logger.Error("replica has no log", "partition", tp.String(), "error", err)
+		m.noteMissing(tp, err)
 		if !errors.Is(err, kerr.KafkaStorageError) {
 			err = fmt.Errorf("%w: %w", kerr.KafkaStorageError, err)
 		}
@@ -151,6 +154,21 @@ func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metad
 	m.moves.resume(p)
 	return p, nil
 }
+
+// noteMissing logs that a replica has no log: for want of a file handle once, however often it is tried.
+func (m *Manager) noteMissing(tp ident.TopicPartition, err error) {
+	level := slog.LevelError
+	m.mu.RLock()
+	_, known := errors.AsType[*storage.HandlesError](m.mu.offline[tp])
+	m.mu.RUnlock()
+	if _, again := errors.AsType[*storage.HandlesError](err); again && known {
+		level = slog.LevelDebug
+	}
+	m.logger.Log(context.Background(), level, "replica has no log", "partition", tp.String(), "error", err)
+}
+
+// handlesRetry is how often replicas that are missing for want of file handles are tried again.
+const handlesRetry = time.Second
 
 // hostAgain makes the replicas that are missing for want of file handles, as the newest image has them.
 func (m *Manager) hostAgain() {

@@ -37,9 +37,9 @@ func TestReplicasWithoutAHandleComeLater(t *testing.T) {
 	if _, err := f.Partition(tpOf("t", 1)); !errors.As(err, &handles) || !errors.Is(err, kerr.KafkaStorageError) {
 		t.Fatalf("without handles: %v", err)
 	}
-	f.tick()
+	f.hostAgain()
 	short.Store(false)
-	f.tick()
+	f.hostAgain()
 	for _, id := range []int32{0, 1} {
 		if !f.partition("t", id).State().Leading {
 			t.Errorf("partition %d doesn't lead", id)
