@@ -39,6 +39,7 @@ func (m *Manager) OnMetadata(delta *metadata.Delta, image *metadata.Image) {
 			m.remove(ident.TopicPartition{Topic: t.Name, Partition: int32(id)}, t.ID)
 		}
 	}
+	m.hostTogether(delta, image)
 	var follow []func()
 	for _, change := range delta.ChangedTopics {
 		config := sync.OnceValue(func() storage.LogConfig { return m.logConfig(change.New.Name, image) })
@@ -153,6 +154,44 @@ func (m *Manager) host(tp ident.TopicPartition, topicID ident.TopicID, mp *metad
 	}
 	m.moves.resume(p)
 	return p, nil
+}
+
+// hostsAtATime is how many new replicas' logs are made at a time: making one is a handful of calls that wait for the file system.
+const hostsAtATime = 16
+
+// hostTogether makes the logs of replicas that are new here, many at a time. What becomes of them follows one after the other, where what could not be made
+// is tried again, and reported.
+func (m *Manager) hostTogether(delta *metadata.Delta, image *metadata.Image) {
+	var all []func()
+	for _, change := range delta.ChangedTopics {
+		config := sync.OnceValue(func() storage.LogConfig { return m.logConfig(change.New.Name, image) })
+		for _, id := range change.Partitions {
+			tp, mp := ident.TopicPartition{Topic: change.New.Name, Partition: id}, change.New.Partition(id)
+			if mp == nil || !mp.IsReplica(m.cfg.BrokerID) {
+				continue
+			}
+			if _, exists := m.cfg.Storage.Log(tp); !exists {
+				all = append(all, func() { _, _ = m.cfg.Storage.GetOrCreate(tp, change.New.ID, config(), m.dirOf(mp)) })
+			}
+		}
+	}
+	if len(all) < 2 {
+		return
+	}
+	todo := make(chan func())
+	var workers sync.WaitGroup
+	for range min(hostsAtATime, len(all)) {
+		workers.Go(func() {
+			for fn := range todo {
+				fn()
+			}
+		})
+	}
+	for _, fn := range all {
+		todo <- fn
+	}
+	close(todo)
+	workers.Wait()
 }
 
 // noteMissing logs that a replica has no log: for want of a file handle once, however often it is tried.

@@ -35,8 +35,12 @@ type leaderEpochCache struct {
 	immediate bool // every change is written at once: see writeAtOnce
 }
 
+func newLeaderEpochCache(fsys vfs.FS, dir string) *leaderEpochCache {
+	return &leaderEpochCache{fsys: fsys, dir: dir}
+}
+
 func openLeaderEpochCache(fsys vfs.FS, dir string) (*leaderEpochCache, error) {
-	c := &leaderEpochCache{fsys: fsys, dir: dir}
+	c := newLeaderEpochCache(fsys, dir)
 	err := readCheckpoint(fsys, vfs.Join(dir, epochCheckpointName), func(line string) error {
 		e, err := parseEpochEntry(line)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"iter"
 	"log/slog"
 	"maps"
@@ -61,8 +62,11 @@ type Manager struct {
 	// producerIDExpiration is producer.id.expiration.ms, in nanoseconds; it can be changed while the broker runs.
 	producerIDExpiration atomic.Int64
 
-	// changing is held while a log is made, deleted or moved, which does I/O. Before mu.
-	changing syncx.Mutex
+	// changing is held while a log is deleted or moved, which does I/O, and for reading while one is made: many at a time, each under the one of making
+	// that its partition has. Before making, choosing and mu, in this order.
+	changing syncx.RWMutex
+	making   [makers]syncx.Mutex
+	choosing syncx.Mutex // held while a directory is chosen for a new log, until that counts
 	// mu guards the maps; nothing slow happens under it.
 	mu struct {
 		syncx.RWMutex
@@ -209,8 +213,11 @@ func (m *Manager) GetOrCreate(tp ident.TopicPartition, topicID ident.TopicID, cf
 	if l, ok := m.Log(tp); ok {
 		return l, l.taken(topicID, cfg)
 	}
-	m.changing.Lock()
-	defer m.changing.Unlock()
+	m.changing.RLock()
+	defer m.changing.RUnlock()
+	maker := m.maker(tp)
+	maker.Lock()
+	defer maker.Unlock()
 	if l, ok := m.Log(tp); ok {
 		return l, l.taken(topicID, cfg)
 	}
@@ -223,7 +230,12 @@ func (m *Manager) GetOrCreate(tp ident.TopicPartition, topicID ident.TopicID, cf
 	if err != nil {
 		return nil, err
 	}
+	m.choosing.Lock()
 	d, err := m.chooseDir(dirHint)
+	if err == nil {
+		d.logs.Add(1)
+	}
+	m.choosing.Unlock()
 	if err != nil {
 		return nil, fmt.Errorf("make log %s: %w", tp, err)
 	}
@@ -253,24 +265,36 @@ func (l *Log) taken(topicID ident.TopicID, cfg LogConfig) error {
 	return l.settleGap(cfg)
 }
 
+// makers is how many logs can be made at a time, at most.
+const makers = 64
+
+// maker is the lock under which a partition's log is made.
+func (m *Manager) maker(tp ident.TopicPartition) *syncx.Mutex {
+	h := fnv.New32a()
+	h.Write([]byte(tp.Topic)) // never fails
+	return &m.making[(h.Sum32()+uint32(tp.Partition))%makers]
+}
+
+// makeLog makes a log in d, which counts it already: not any more if there is an error.
 func (m *Manager) makeLog(d *logDir, tp ident.TopicPartition, topicID ident.TopicID, cfg LogConfig, name string) (*Log, error) {
 	l, err := OpenLog(context.Background(), LogOptions{
 		FS: m.fsys, Dir: vfs.Join(d.path, name), TopicPartition: tp, TopicID: topicID, Config: cfg,
 		Logger: m.logger, OnFailure: func(err error) { m.failDir(d, err) }, trash: m.trash, compaction: &m.compaction,
 	})
+	if err == nil {
+		return l, nil
+	}
+	d.logs.Add(-1)
 	var damaged *CorruptionError
-	if vfs.OutOfHandles(err) {
+	switch {
+	case vfs.OutOfHandles(err):
 		reportHandles(m.logger, err)
 		return nil, &HandlesError{err}
-	}
-	if err != nil && !errors.As(err, &damaged) && !errors.Is(err, kerr.InconsistentTopicID) {
+	case !errors.As(err, &damaged) && !errors.Is(err, kerr.InconsistentTopicID):
 		m.failDir(d, err)
 		return nil, fmt.Errorf("%w", d.failure.Load())
 	}
-	if err == nil {
-		d.logs.Add(1)
-	}
-	return l, err
+	return nil, err
 }
 
 // chooseDir picks the directory for a new log.

@@ -130,6 +130,7 @@ func (m *Manager) CreateFuture(tp ident.TopicPartition, dir string) (*Log, error
 	if err != nil {
 		return nil, err
 	}
+	d.logs.Add(1)
 	id := NewUUID()
 	future, err := m.makeLog(d, tp, current.TopicID(), *current.Config(), suffixedDirName(tp, hex.EncodeToString(id[:]), futureDirSuffix))
 	if err != nil {

@@ -74,15 +74,20 @@ func (l *Log) opened() []*Segment {
 }
 
 func (l *Log) open(ctx context.Context, opts *LogOptions) error {
-	if err := l.openDir(opts); err != nil {
-		return err
-	}
-	names, err := l.finishInterrupted()
+	isNew, err := l.openDir(opts)
 	if err != nil {
 		return err
 	}
-	if l.epochs, err = l.openEpochs(); err != nil {
-		return err
+	var names []string
+	if isNew { // there is nothing to look for, and thousands may be made at once
+		l.epochs = newLeaderEpochCache(l.fsys, l.Dir())
+	} else {
+		if names, err = l.finishInterrupted(); err != nil {
+			return err
+		}
+		if l.epochs, err = l.openEpochs(); err != nil {
+			return err
+		}
 	}
 	bases, err := l.removeOrphans(names)
 	if err != nil {
@@ -122,21 +127,22 @@ func (l *Log) startOffset(opts *LogOptions, all []*Segment) int64 {
 }
 
 // openDir makes the directory, if it must, and reads or writes the topic's id.
-func (l *Log) openDir(opts *LogOptions) error {
-	_, err := l.fsys.Stat(opts.Dir)
+func (l *Log) openDir(opts *LogOptions) (isNew bool, err error) {
+	_, err = l.fsys.Stat(opts.Dir)
 	if isNotExist(err) {
+		isNew = true
 		l.metadataUnsynced.Store(true)
 		err = l.fsys.MkdirAll(opts.Dir)
 	}
-	if err != nil {
-		return err
+	if err == nil && !isNew {
+		var id ident.TopicID
+		id, err = readPartitionMetadata(l.fsys, opts.Dir)
+		l.topicID.Store(&id)
 	}
-	id, err := readPartitionMetadata(l.fsys, opts.Dir)
 	if err != nil {
-		return err
+		return isNew, err
 	}
-	l.topicID.Store(&id)
-	return l.AssignTopicID(opts.TopicID)
+	return isNew, l.AssignTopicID(opts.TopicID)
 }
 
 // openEpochs reads the leader epochs. A damaged file does not count: they are read from the batches again, and the next flush replaces it.
