@@ -30,7 +30,8 @@ const (
 //   - Turning ELR on moves min.insync.replicas from the brokers to the cluster.
 //
 // v1: validateOnly and upgrade types. v2: no rows in the answer.
-// Not implemented: kraft.version, which is the quorum's own to change.
+//
+// kraft.version is the quorum's own to change: what is valid about it is decided here, and done before this request is (server.leaderRouter).
 func (c *call) updateFeatures(req *kmsg.UpdateFeaturesRequest) (Result, error) {
 	resp := responseTo[*kmsg.UpdateFeaturesResponse](req)
 	proposed := maps.Collect(c.image.Features())
@@ -75,6 +76,9 @@ func (c *call) checkFeatureUpdate(name string, level int16, kind int8, proposed 
 		return failf(kerr.InvalidUpdateVersion, "Invalid update version %d for feature %s. %s", level, name, why)
 	}
 	current := c.image.FeatureLevel(name)
+	if name == metadata.FeatureKRaftVersion {
+		current = c.ctx.KRaftVersion
+	}
 	switch {
 	case kind <= upgradeUnknown || kind > downgradeUnsafe:
 		return invalid("The controller does not support the given upgrade type.")
@@ -91,8 +95,8 @@ func (c *call) checkFeatureUpdate(name string, level int16, kind int8, proposed 
 		return invalid("Can't downgrade to a newer version.")
 	case name == metadata.FeatureMetadataVersion:
 		return checkMetadataVersion(metadata.MetadataVersion(current), metadata.MetadataVersion(level), kind)
-	case name == metadata.FeatureKRaftVersion && level != current:
-		return invalid("This quorum does not change its kraft.version.")
+	case name == metadata.FeatureKRaftVersion && level < current:
+		return invalid("Can't downgrade the version of this feature.")
 	case name == metadata.FeatureElr && level >= 1 && proposed[metadata.FeatureMetadataVersion] < 23:
 		return invalid(fmt.Sprintf("%s could not be set to %d because it depends on metadata.version level 23", name, level))
 	}

@@ -15,6 +15,8 @@ type Context struct {
 	Forwarded bool   // a broker passes on what its client asked
 	InProcess bool   // the node that runs this controller asks for itself
 	Detoured  bool   // a member that knows no leader passes it on, and not back
+	// KRaftVersion is the quorum's kraft.version, which is no record's.
+	KRaftVersion int16
 	// DescribeConfigs reports whether the configs of a new topic may be shown to who asks; nil: of any.
 	DescribeConfigs func(topic string) bool
 	// PartitionQuota is asked before partitions are created or deleted, and may refuse with an error; nil: no quota.

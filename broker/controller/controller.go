@@ -108,6 +108,7 @@ func (c *Controller) Submit(ctx context.Context, caller *Context, req kmsg.Reque
 	if caller == nil {
 		caller = &Context{}
 	}
+	caller.KRaftVersion = c.store.KRaftVersion()
 	s := &submission{ctx: ctx, caller: caller, req: req, answer: make(chan answer, 1)}
 	if err := c.enqueue(s); err != nil {
 		return nil, err

@@ -337,8 +337,23 @@ func (n *Node) stopped() error {
 // AddVoter adds a voter to the quorum, or gives a known one new endpoints. It returns once the change is committed. A new voter has to run already:
 // until it reports, or ctx ends, AddVoter waits.
 func (n *Node) AddVoter(ctx context.Context, leaderEpoch int32, v Voter) error {
+	return n.untilHeard(ctx, func(done func(int64, error)) { n.changeVoters(leaderEpoch, &v, ident.NoBroker, done) })
+}
+
+// UpgradeVoters has the log say who the voters are (kraft.version 1) instead of the configuration. It waits for voters that have not said which directory is theirs,
+// until ctx ends, and returns once the change is committed. self is this node, with its directory and endpoints.
+func (n *Node) UpgradeVoters(ctx context.Context, leaderEpoch int32, self Voter) error {
+	return n.untilHeard(ctx, func(done func(int64, error)) {
+		if !n.tell(func(r *Replica) { r.UpgradeVoters(time.Now(), leaderEpoch, self, done) }) {
+			done(-1, n.stopped())
+		}
+	})
+}
+
+// untilHeard repeats a change while voters have not been heard of.
+func (n *Node) untilHeard(ctx context.Context, start func(done func(int64, error))) error {
 	for {
-		_, err := await(ctx, n, func(done func(int64, error)) { n.changeVoters(leaderEpoch, &v, ident.NoBroker, done) })
+		_, err := await(ctx, n, start)
 		if !errors.Is(err, ErrVoterSilent) {
 			return err
 		}

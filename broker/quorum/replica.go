@@ -43,7 +43,9 @@ type Replica struct {
 	ticks     int
 	observers *observers                    // the node's; nil: nobody asks
 	strangers map[ident.BrokerID]stranger   // nodes that are no voters and reported to this one
-	added     map[ident.BrokerID]ident.UUID // voters added in this leader epoch: only this incarnation's acknowledgements count
+	// directories are what the other voters said of theirs.
+	directories map[ident.BrokerID]ident.UUID
+	added       map[ident.BrokerID]ident.UUID // voters added in this leader epoch: only this incarnation's acknowledgements count
 	addedIn   uint64                        // the epoch
 }
 
@@ -253,12 +255,61 @@ func (r *Replica) ChangeVoters(now time.Time, leaderEpoch int32, add *Voter, rem
 		fail(err)
 		return
 	}
+	r.proposeVoters(leaderEpoch, change, done)
+}
+
+// UpgradeVoters proposes to keep the voters in the log from now on (kraft.version 1), where the configuration has said who they are. The log then says where each
+// listens, for which self speaks for this node, and which directory is its; a voter that has not said yet is asked.
+func (r *Replica) UpgradeVoters(now time.Time, leaderEpoch int32, self Voter, done func(baseOffset int64, err error)) {
+	fail := func(err error) { done(-1, err) }
+	if err := r.checkLeads(leaderEpoch); err != nil {
+		fail(err)
+		return
+	}
+	current := r.log.voters.latest()
+	switch {
+	case current.dynamic && !r.pendingVoters:
+		done(r.log.log.HighWatermark(), nil)
+		return
+	case r.pendingVoters:
+		fail(ErrVoterChangePending)
+		return
+	}
+	var next []Voter
+	silent := false
+	for _, v := range current.voters {
+		switch id, known := r.directories[v.ID]; {
+		case v.ID == self.ID:
+			v.DirectoryID, v.Endpoints = self.DirectoryID, self.Endpoints
+		case known && !id.IsZero():
+			v.DirectoryID = id
+		default:
+			silent = true
+			r.state(v.ID, raftpb.MsgReadIndex, ident.UUID{})
+		}
+		next = append(next, v)
+	}
+	if silent {
+		fail(ErrVoterSilent)
+		return
+	}
+	change := &raftpb.ConfChange{Type: raftpb.ConfChangeUpdateNode.Enum(), NodeId: new(raftID(r.cfg.NodeID))} // for raft the voters stay the same
+	var err error
+	if change.Context, err = votersBatch(now.UnixMilli(), next, true); err != nil {
+		fail(err)
+		return
+	}
+	r.proposeVoters(leaderEpoch, change, done)
+}
+
+// proposeVoters proposes a change of voters.
+func (r *Replica) proposeVoters(leaderEpoch int32, change *raftpb.ConfChange, done func(baseOffset int64, err error)) {
 	data, err := proto.Marshal(change)
 	if err == nil {
 		err = r.guard(func() error { return r.raft.ProposeConfChange(change) })
 	}
 	if err != nil {
-		fail(r.refusal(err))
+		done(-1, r.refusal(err))
 		return
 	}
 	r.pendingVoters = true

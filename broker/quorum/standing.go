@@ -238,8 +238,17 @@ func (r *Replica) stepStatement(m *raftpb.Message) (ok bool, err error) {
 	if t == raftpb.MsgReadIndex {
 		return true, r.answerInquiry(from, s)
 	}
-	if r.IsMember() || s.ReplyTo != r.log.state.Incarnation {
+	if s.ReplyTo != r.log.state.Incarnation {
 		return true, nil // an answer to the disk before this one says nothing
+	}
+	if r.IsMember() { // it asked to know the directories: see UpgradeVoters
+		if _, voter := r.log.voters.latest().find(from); voter {
+			if r.directories == nil {
+				r.directories = map[ident.BrokerID]ident.UUID{}
+			}
+			r.directories[from] = s.DirectoryID
+		}
+		return true, nil
 	}
 	r.candidacy.heard[from] = s
 	return true, r.conclude()

@@ -17,6 +17,7 @@ import (
 	"github.com/kgo-project/kgo/broker/controller"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/netx"
+	"github.com/kgo-project/kgo/broker/quorum"
 	"github.com/kgo-project/kgo/broker/wire"
 )
 
@@ -32,11 +33,14 @@ const (
 //
 // DEVIATION(kafka): Apache Kafka's brokers wait for a minute, when most clients have given up.
 type leaderRouter struct {
-	nodeID  ident.BrokerID
-	local   *controller.Controller
-	node    *lateNode
-	network netx.Network
-	remote  atomic.Pointer[remoteQuorum] // where raft tells this node nothing: see standby
+	nodeID   ident.BrokerID
+	cluster  string
+	local    *controller.Controller
+	node     *lateNode
+	network  netx.Network
+	self     quorum.Voter                 // this node, with its directory and endpoints
+	upgraded func()                       // told when the voters have come into the log
+	remote   atomic.Pointer[remoteQuorum] // where raft tells this node nothing: see standby
 
 	mu      sync.Mutex
 	clients map[clientOf]*wire.Client
@@ -116,7 +120,9 @@ func (r *leaderRouter) elsewhere(ctx context.Context, q *remoteQuorum, req kmsg.
 // here has this node handle the request: the quorum a change of voters, the controller all others.
 func (r *leaderRouter) here(ctx context.Context, caller *controller.Context, req kmsg.Request) (kmsg.Response, error) {
 	if n := r.node.node.Load(); n != nil && isVoterChange(req) {
-		return changeVoters(ctx, n, r.nodeID, req)
+		return changeVoters(ctx, n, r.nodeID, r.cluster, req)
+	} else if u, ok := req.(*kmsg.UpdateFeaturesRequest); ok && n != nil && upgradesQuorum(u) && !n.Dynamic() {
+		return r.updateFeatures(ctx, caller, n, u)
 	}
 	return r.local.Submit(ctx, caller, req)
 }

@@ -58,7 +58,13 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 	}
 	ctl := controller.New(controllerConfig, node, s.store, s.opts.Loggers.Logger("kafka.controller"))
 	q := &embeddedQuorum{controller: ctl, late: node, cluster: clusterID}
+	q.router.cluster = clusterID
 	q.router.nodeID, q.router.local, q.router.node, q.router.network = s.nodeID, ctl, node, s.opts.Network
+	q.router.self = quorum.Voter{ID: s.nodeID, DirectoryID: s.quorumConfig(clusterID, voters).DirectoryID}
+	for _, e := range s.controllerEndpoints() {
+		q.router.self.Endpoints = append(q.router.self.Endpoints, quorum.Endpoint{Name: e.Name, Host: e.Host, Port: e.Port})
+	}
+	q.router.upgraded = func() { s.store.SetKRaftVersion(1) }
 	q.brokers = &api.BrokerConnections{
 		Submit: q.router.submit, Leader: q.router.active, Network: s.opts.Network, Store: s.store, Logger: s.opts.Loggers.Logger("kafka.controller"),
 	}

@@ -88,6 +88,7 @@ type metadataMachine struct {
 // Apply replays a committed batch into the store.
 func (m *metadataMachine) Apply(baseOffset int64, leaderEpoch int32, timestampMs int64, records [][]byte) error {
 	m.applied = baseOffset + int64(len(records))
+	m.noteKRaftVersion()
 	return m.feed.Apply(baseOffset, leaderEpoch, timestampMs, records)
 }
 

@@ -193,8 +193,25 @@ func voterChange(req kmsg.Request) string {
 	return "updating"
 }
 
+// ofOtherCluster reports whether a change of voters is meant for another cluster. Where it names none, it is for any.
+func ofOtherCluster(req kmsg.Request, clusterID string) bool {
+	var id *string
+	switch r := req.(type) {
+	case *kmsg.AddRaftVoterRequest:
+		id = r.ClusterID
+	case *kmsg.RemoveRaftVoterRequest:
+		id = r.ClusterID
+	case *kmsg.UpdateRaftVoterRequest:
+		id = r.ClusterID
+	}
+	return id != nil && *id != clusterID
+}
+
 // changeVoters has the leader carry out a change of the voters; it returns when that is committed.
-func changeVoters(ctx context.Context, n *quorum.Node, self ident.BrokerID, req kmsg.Request) (kmsg.Response, error) {
+func changeVoters(ctx context.Context, n *quorum.Node, self ident.BrokerID, clusterID string, req kmsg.Request) (kmsg.Response, error) {
+	if ofOtherCluster(req, clusterID) { // before all else, as in Apache Kafka
+		return nil, fmt.Errorf("the request is for another cluster than %s: %w", clusterID, kerr.InconsistentClusterID)
+	}
 	leader, epoch := n.Leader()
 	if leader != self {
 		return nil, controller.ErrNotController
