@@ -7,7 +7,7 @@ LDFLAGS       := -s -w -X github.com/kgo-project/kgo/commands.version=$(VERSION)
 PLATFORMS     := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 export CGO_ENABLED ?= 0
 
-.PHONY: build test race sim sim-replica soak faults lint tidy cross interop demo demo-acks walkthrough bench bench-tools man tidy clean
+.PHONY: build test race sim sim-replica soak faults clocks lint tidy cross interop demo demo-acks walkthrough bench bench-tools man tidy clean
 
 build: ## one static binary: bin/kgo
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/kgo
@@ -29,6 +29,9 @@ soak: ## kill a node and damage its files, over and over: KGO_SOAK_ROUNDS=100 ki
 
 faults: ## the fault tests of a cluster of real processes, RUNS (20) times; KGO_FAULT_SEED repeats the choices of one run
 	$(GO) test -tags invariants -count=$(or $(RUNS),20) -timeout 2h -v -run 'TestClusterFaults|TestZombieLeader|TestRollingRestart|TestEnsembleLosesNothing' ./broker/brokertest
+
+clocks: ## wall clocks that jump, in a cluster of processes whose clocks can be set (builds Go's library anew: minutes the first time)
+	$(GO) test -tags invariants,slow -count=1 -timeout 20m -v -run TestWallClockJumps ./broker/brokertest
 
 lint: ## golangci-lint
 	$(GOLANGCI_LINT) run ./...

@@ -164,6 +164,12 @@ func (l *Layers) warnings() []Warning {
 			out = append(out, Warning{s, text})
 		case ok && k.Use == Removed && s.Key != zooKeeperConnect:
 			out = append(out, Warning{s, "Kafka 4 has no such key any more; ignored"})
+		case s.Key == zooKeeperConnect:
+			if _, chroot, err := parseZooKeeper(s.Value); err == nil && chroot != "" {
+				out = append(out, Warning{s, "the path " + chroot + " separates nothing: kgo coordinator holds one cluster, and brokers that name another path are brokers of the same one. For a second cluster start another coordinator"})
+			}
+		case s.Key == "authorizer.class.name" && strings.TrimSpace(s.Value) != "":
+			out = append(out, Warning{s, "kgo has no authorizer yet: ACLs are stored, and nobody is refused anything because of them"})
 		}
 	}
 	return out

@@ -134,6 +134,19 @@ func TestWarnings(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
+	for text, want := range map[string]string{
+		"zookeeper.connect=a:1,b:2/kafka/x":                    "the path /kafka/x separates nothing",
+		"zookeeper.connect=a:1,b:2":                            "",
+		"authorizer.class.name=org.example.StandardAuthorizer": "nobody is refused anything",
+	} {
+		_, _, warnings, err := Load(LoadOptions{File: write(t, "broker.id=0\n"+text)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := len(warnings) == 1 && strings.Contains(warnings[0].Text, want); found != (want != "") || len(warnings) > 1 {
+			t.Errorf("%q: %v", text, warnings)
+		}
+	}
 	if u := layers.Unused(); len(u) != 1 || u[0].Key != "num.network.threads" {
 		t.Errorf("unused: %v", u)
 	}

@@ -90,7 +90,11 @@ func (z *zooReader) read() {
 		} else if used, known := zooKeys[s.Key]; !known {
 			z.warnings = append(z.warnings, Warning{s, "unknown key, ignored"})
 		} else if !used {
-			z.warnings = append(z.warnings, Warning{s, "has no use in kgo, ignored"})
+			text := "has no use in kgo, ignored"
+			if strings.HasPrefix(s.Key, "autopurge.") {
+				text += ": old snapshots of the metadata go by themselves, when they are a week old or take more than 100 MB"
+			}
+			z.warnings = append(z.warnings, Warning{s, text})
 		}
 	}
 	slices.SortFunc(z.Voters, func(a, b Voter) int { return int(a.ID - b.ID) })

@@ -10,7 +10,7 @@ import (
 
 // logChanges writes one line for each change that an operator may look for. Partition changes of a fenced broker are many: they count.
 func (l *loop) logChanges(records []Record) {
-	changed, created, unclean, risky := 0, 0, 0, 0
+	changed, created, unclean, risky, entries := 0, 0, 0, 0, 0
 	var features []any
 	for _, r := range records {
 		switch m := r.Message.(type) {
@@ -38,10 +38,15 @@ func (l *loop) logChanges(records []Record) {
 			}
 		case *record.PartitionRecord:
 			created++
+		case *record.AccessControlEntryRecord:
+			entries++
 		}
 	}
 	if len(features) > 0 {
 		l.log.Info("feature levels set", features...)
+	}
+	if entries > 0 {
+		l.log.Warn("ACLs are stored and not enforced: kgo has no authorizer yet, and nobody is refused anything because of them", "entries", entries)
 	}
 	l.unclean.Add(int64(unclean))
 	if risky > 0 {

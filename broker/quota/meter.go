@@ -9,14 +9,26 @@ import (
 const (
 	samples = 11
 	window  = time.Second
+
+	maxWindows = 10_000 // what can be asked for is more memory than a rate is worth
 )
+
+// Windows is how many windows a rate is taken over, and how long each is. The zero value is Kafka's default, eleven of a second.
+type Windows struct {
+	Num  int
+	Size time.Duration
+}
+
+// span is how long a window counts.
+func (w Windows) span() time.Duration { return time.Duration(w.Num) * w.Size }
 
 // meter measures one client: a rate over the last windows, or a bucket of tokens.
 type meter struct {
 	last time.Time // when it was last used
 
-	sums    [samples]float64
-	starts  [samples]time.Time
+	windows Windows // the zero value until the first use
+	sums    []float64
+	starts  []time.Time
 	current int
 
 	tokens   float64
@@ -24,22 +36,35 @@ type meter struct {
 }
 
 func (m *meter) record(value float64, now time.Time) {
+	m.shape()
 	if m.starts[m.current].IsZero() {
 		m.starts[m.current] = now
 	}
-	if now.Sub(m.starts[m.current]) >= window {
-		m.current = (m.current + 1) % samples
+	if now.Sub(m.starts[m.current]) >= m.windows.Size {
+		m.current = (m.current + 1) % m.windows.Num
 		m.sums[m.current], m.starts[m.current] = 0, now
 	}
 	m.sums[m.current] += value
 }
 
-// rate is the sum over the windows that are not too old, and over how long that is: at least ten windows, so that a short burst is no violation.
+// shape makes the windows.
+func (m *meter) shape() {
+	if m.windows.Num <= 0 || m.windows.Size <= 0 {
+		m.windows = Windows{samples, window}
+	}
+	m.windows.Num = min(m.windows.Num, maxWindows)
+	if m.sums == nil {
+		m.sums, m.starts = make([]float64, m.windows.Num), make([]time.Time, m.windows.Num)
+	}
+}
+
+// rate is the sum over the windows that are not too old, and over how long that is: at least all windows but one, so that a short burst is no violation.
 func (m *meter) rate(now time.Time) (perSecond float64, over time.Duration) {
+	m.shape()
 	oldest := now
 	sum := 0.0
 	for i, start := range m.starts {
-		if start.IsZero() || now.Sub(start) >= samples*window {
+		if start.IsZero() || now.Sub(start) >= m.windows.span() {
 			continue
 		}
 		sum += m.sums[i]
@@ -48,8 +73,8 @@ func (m *meter) rate(now time.Time) (perSecond float64, over time.Duration) {
 		}
 	}
 	over = now.Sub(oldest)
-	if full := int(over.Seconds() / window.Seconds()); full < samples-1 {
-		over += time.Duration(samples-1-full) * window
+	if full := int(over / m.windows.Size); full < m.windows.Num-1 {
+		over += time.Duration(m.windows.Num-1-full) * m.windows.Size
 	}
 	return sum / over.Seconds(), over
 }
@@ -69,7 +94,8 @@ func (m *meter) wait(limit float64, now time.Time) time.Duration {
 
 // refill adds the tokens that have come due.
 func (m *meter) refill(rate float64, now time.Time) {
-	burst := rate * samples * window.Seconds()
+	m.shape()
+	burst := rate * m.windows.span().Seconds()
 	if m.filledAt.IsZero() {
 		m.tokens = burst
 	} else {

@@ -11,7 +11,7 @@ import (
 // Replication limits what replicas that are not in sync may cost (KIP-73, KIP-113): one side's share of the copying, all partitions together. It limits
 // nothing until it has both a rate and throttled replicas. A nil Replication has no limit. It is safe for concurrent use.
 //
-// The rate is Kafka's for replication: what was copied in the last eleven windows of a second, over the time since the oldest of them. Whoever is beyond it
+// The rate is Kafka's for replication: what was copied in the last windows (by default eleven of a second), over the time since the oldest of them. Whoever is beyond it
 // copies nothing until it has fallen below; what is under way is not held up, so that a step is at most one response too large.
 type Replication struct {
 	limited atomic.Bool  // there is a rate
@@ -51,6 +51,11 @@ func ParseThrottled(value string, broker int32) (t ThrottledReplicas) {
 
 // NoLimit is the value of the rates that limits nothing.
 const NoLimit = 1<<63 - 1
+
+// NewReplication is a Replication that takes its rate over these windows: replication.quota.window.num and .size.seconds, or those of alter.log.dirs.
+func NewReplication(windows Windows) *Replication {
+	return &Replication{meter: meter{windows: windows}}
+}
 
 // SetRate sets the limit, in bytes a second; [NoLimit] is none.
 func (r *Replication) SetRate(bytesPerSecond int64) {
@@ -109,9 +114,10 @@ func (r *Replication) throttledLocked(topic string, partition int32) bool {
 // rateSoFar is the sum over the windows that are not too old, over the time since the first of them, or one window's if that is longer: unlike
 // [meter.rate] it counts a burst in full.
 func (m *meter) rateSoFar(now time.Time) float64 {
+	m.shape()
 	oldest, sum := now, 0.0
 	for i, start := range m.starts {
-		if start.IsZero() || now.Sub(start) >= samples*window {
+		if start.IsZero() || now.Sub(start) >= m.windows.span() {
 			continue
 		}
 		sum += m.sums[i]
@@ -119,5 +125,5 @@ func (m *meter) rateSoFar(now time.Time) float64 {
 			oldest = start
 		}
 	}
-	return sum / max(now.Sub(oldest), window).Seconds()
+	return sum / max(now.Sub(oldest), m.windows.Size).Seconds()
 }

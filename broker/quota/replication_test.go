@@ -79,3 +79,22 @@ func TestReplicationRate(t *testing.T) {
 		t.Error("no quota holds nothing")
 	}
 }
+
+// TestReplicationWindows: the rate is taken over the windows that were asked for. What was copied counts until they are over.
+func TestReplicationWindows(t *testing.T) {
+	start := time.Unix(1000, 0)
+	for windows, want := range map[Windows]time.Duration{
+		{}:                              11 * time.Second,
+		{Num: 3, Size: 2 * time.Second}: 6 * time.Second,
+		{Num: 30, Size: time.Second}:    30 * time.Second,
+		{Num: 1, Size: 5 * time.Second}: 5 * time.Second,
+	} {
+		r := NewReplication(windows)
+		r.SetRate(1000)
+		r.ThrottleAll()
+		r.Record("t", 0, 1e9, start)
+		if !r.Holds("t", 0, start.Add(want-time.Millisecond)) || r.Holds("t", 0, start.Add(want)) {
+			t.Errorf("%+v: a burst should count for %v", windows, want)
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"github.com/kgo-project/kgo/broker/config"
 	"github.com/kgo-project/kgo/broker/ident"
 	"github.com/kgo-project/kgo/broker/metadata"
@@ -14,8 +16,14 @@ type replicationQuotas struct {
 	leader, follower, dirs *quota.Replication
 }
 
-func newReplicationQuotas(self func() ident.BrokerID) *replicationQuotas {
-	q := &replicationQuotas{self: self, leader: new(quota.Replication), follower: new(quota.Replication), dirs: new(quota.Replication)}
+func newReplicationQuotas(self func() ident.BrokerID, cfg *config.Broker) *replicationQuotas {
+	windows := func(prefix string) quota.Windows {
+		return quota.Windows{Num: cfg.Int(prefix + ".quota.window.num"), Size: time.Duration(cfg.Int(prefix+".quota.window.size.seconds")) * time.Second}
+	}
+	replication := windows("replication")
+	q := &replicationQuotas{
+		self: self, leader: quota.NewReplication(replication), follower: quota.NewReplication(replication), dirs: quota.NewReplication(windows("alter.log.dirs.replication")),
+	}
 	q.dirs.ThrottleAll()
 	return q
 }

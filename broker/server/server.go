@@ -124,7 +124,7 @@ func (s *Server) onStop(fn func(context.Context)) { s.closers = append(s.closers
 func (s *Server) startBroker() {
 	cfg := s.state.config()
 	s.life = newLifecycle()
-	s.copying = newReplicationQuotas(s.NodeID)
+	s.copying = newReplicationQuotas(s.NodeID, cfg)
 	s.fetchers = s.newFetchers()
 	s.replicas = replica.New(replica.Config{
 		BrokerID: s.nodeID, Storage: s.storage, Metadata: s.store, LogConfig: s.state.topicLogConfig,
