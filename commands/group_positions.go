@@ -186,7 +186,7 @@ func (g *groupPositions) commit(ctx context.Context) (err error) {
 	if cl == nil || !moved || len(at) == 0 {
 		return nil
 	}
-	cl.CommitOffsetsSync(ctx, at, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, failed error) {
+	cl.CommitOffsetsSync(client.PlainCommits(ctx), at, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, failed error) {
 		if err = failed; err == nil {
 			err = refusedCommit(resp)
 		}

@@ -79,7 +79,12 @@ func TestMembersCommitOnlyWhatTheyHave(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out [2]int64
-		offsets.Each(func(o kadm.OffsetResponse) { out[o.Partition] = o.At })
+		offsets.Each(func(o kadm.OffsetResponse) {
+			out[o.Partition] = o.At
+			if o.Metadata != "" {
+				t.Errorf("the commit has metadata, %q; Apache Kafka's have none", o.Metadata)
+			}
+		})
 		return out
 	}
 	write(0, 4)

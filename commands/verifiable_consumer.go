@@ -247,7 +247,7 @@ func (c *verifiableConsumer) commit(ctx context.Context, read []readRange) {
 		return
 	}
 	var failed error
-	c.client.CommitOffsetsSync(context.WithoutCancel(ctx), map[string]map[int32]kgo.EpochOffset{c.Topic: offsets},
+	c.client.CommitOffsetsSync(client.PlainCommits(context.WithoutCancel(ctx)), map[string]map[int32]kgo.EpochOffset{c.Topic: offsets},
 		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 			failed = err
 			if resp == nil {

@@ -12,6 +12,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -218,6 +219,9 @@ func (h *Handlers) autoCreate(ctx context.Context, r *wire.Request, names []stri
 		switch err := kerr.ErrorForCode(t.ErrorCode); {
 		case err == nil, errors.Is(err, kerr.TopicAlreadyExists), errors.Is(err, kerr.RequestTimedOut), errors.Is(err, kerr.NotController):
 		default:
+			if t.ErrorMessage != nil {
+				err = fmt.Errorf("%w: %s", err, *t.ErrorMessage)
+			}
 			answers[t.Topic] = err
 		}
 	}

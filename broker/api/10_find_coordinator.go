@@ -10,6 +10,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -36,8 +37,11 @@ func (h *Handlers) findCoordinator(r *wire.Request) {
 	go func() {
 		ctx, cancel := context.WithTimeout(r.Conn.Context(), coordinatorWait)
 		defer cancel()
-		h.autoCreate(ctx, r, []string{offsetsTopic})
-		if _, err := h.awaitTopic(ctx, offsetsTopic); err != nil {
+		err := h.autoCreate(ctx, r, []string{offsetsTopic})[offsetsTopic]
+		if errors.Is(err, kerr.UnknownTopicOrPartition) { // it is being made
+			_, err = h.awaitTopic(ctx, offsetsTopic)
+		}
+		if err != nil {
 			h.Logger.Warn("the offsets topic is not there yet", "client", r.Conn.RemoteAddr().String(), "error", err)
 		}
 		h.answerFindCoordinator(r)

@@ -42,6 +42,10 @@ func validateTopicName(name string) error {
 	return nil
 }
 
+// minSegmentBytes is the least that a topic's segment.bytes may be. DEVIATION(kafka): offsets.topic.segment.bytes may be less, and counts as this; Apache
+// Kafka, which allowed less before, starts with it and can't make the topic.
+const minSegmentBytes = 1 << 20
+
 // newTopic is the creation of a topic that nobody described: the broker's defaults, or what an internal topic needs.
 func (h *Handlers) newTopic(name string) kmsg.CreateTopicsRequestTopic {
 	t := kmsg.NewCreateTopicsRequestTopic()
@@ -55,7 +59,7 @@ func (h *Handlers) newTopic(name string) kmsg.CreateTopicsRequestTopic {
 	// One node is a cluster too: with fewer live brokers than offsets.topic.replication.factor asks for (default 3), Apache Kafka serves no
 	// group until more arrive. DEVIATION(kafka): the factor is what the brokers there are can hold.
 	t.ReplicationFactor = min(g.ReplicationFactor, int16(liveBrokers(h.Metadata.Current())))
-	for _, c := range [][2]string{{"cleanup.policy", "compact"}, {"compression.type", "producer"}, {"segment.bytes", strconv.Itoa(g.SegmentBytes)}} {
+	for _, c := range [][2]string{{"cleanup.policy", "compact"}, {"compression.type", "producer"}, {"segment.bytes", strconv.Itoa(max(g.SegmentBytes, minSegmentBytes))}} {
 		row := kmsg.NewCreateTopicsRequestTopicConfig()
 		row.Name, row.Value = c[0], new(c[1])
 		t.Configs = append(t.Configs, row)

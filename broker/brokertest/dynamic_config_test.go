@@ -93,6 +93,20 @@ func TestDynamicBrokerConfigs(t *testing.T) {
 	})
 }
 
+// A segment size that Apache Kafka allowed once, and that topics can no longer have, keeps no group from being coordinated.
+func TestSmallSegmentsOfTheOffsetsTopic(t *testing.T) {
+	n := brokertest.Start(t, "offsets.topic.segment.bytes=8192")
+	admin := kadm.NewClient(n.Client())
+	if _, err := admin.CreateTopic(t.Context(), 1, 1, nil, "t"); err != nil {
+		t.Fatal(err)
+	}
+	offsets := make(kadm.Offsets)
+	offsets.AddOffset("t", 0, 7, -1)
+	if err := admin.CommitAllOffsets(t.Context(), "g", offsets); err != nil {
+		t.Error(err)
+	}
+}
+
 func isReset(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && !op.Timeout()

@@ -62,6 +62,20 @@ func (l *Layers) mirrorID() {
 	}
 }
 
+// isSet reports whether a key is set at all, whatever to.
+func (l *Layers) isSet(name string) bool {
+	_, ok := l.static(name)
+	return ok
+}
+
+// mirrored reports whether a setting is what mirrorID has made of the other name of the id.
+func (l *Layers) mirrored(i int) bool {
+	s := l.Static[i]
+	return (s.Key == "node.id" || s.Key == "broker.id") && slices.ContainsFunc(l.Static[:i], func(given Setting) bool {
+		return (given.Key == "node.id" || given.Key == "broker.id") && given.Key != s.Key && given.Origin == s.Origin && given.Value == s.Value
+	})
+}
+
 // single is what a server without a file is.
 var single = []Setting{
 	{Key: "process.roles", Value: "broker,controller"},

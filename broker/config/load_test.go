@@ -251,3 +251,14 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+// An id that is none is told of once, under the name that it was given.
+func TestAWrongIDIsToldOfOnce(t *testing.T) {
+	for _, given := range [][]string{{"broker.id=x"}, {"node.id=x"}, {"broker.id=x", "process.roles=broker,controller"}, {"node.id=x", "process.roles=broker,controller"}} {
+		_, _, _, err := Load(LoadOptions{Overrides: given})
+		key, _, _ := strings.Cut(given[0], "=")
+		if err == nil || strings.Count(err.Error(), "\n") != 0 || !strings.Contains(err.Error(), key+"=x: must be an integer") {
+			t.Errorf("%v:\n%v", given, err)
+		}
+	}
+}

@@ -89,20 +89,19 @@ func (r *resolver) fail(key, format string, args ...any) {
 }
 
 func (r *resolver) checkStatic() {
-	for _, s := range r.layers.Static {
+	for i, s := range r.layers.Static {
 		k, ok := lookupBroker(s.Key)
-		if !ok {
-			continue
-		}
-		if last, _ := r.layers.static(s.Key); last.Origin != s.Origin {
-			continue // overridden
+		if !ok || slices.ContainsFunc(r.layers.Static[i+1:], func(later Setting) bool { return later.Key == s.Key }) {
+			continue // unknown, or overridden
 		}
 		if err := k.Check(s.Value); err != nil {
 			text := "must be " + k.Allowed()
 			if strings.HasPrefix(k.Name, "controller.quorum.") && k.Type == TypeList {
 				text = err.Error() // says more than that it is a list
 			}
-			r.errs = append(r.errs, SettingError{s, text})
+			if !r.layers.mirrored(i) { // it was told of under the name that it was given
+				r.errs = append(r.errs, SettingError{s, text})
+			}
 			delete(r.values, s.Key) // what follows goes on with the default, so that everything wrong is said at once
 		}
 	}
@@ -124,6 +123,7 @@ func (r *resolver) identity() {
 		}
 	case r.IsSet("broker.id"):
 		r.NodeID = brokerID
+	case r.layers.isSet("node.id") || r.layers.isSet("broker.id"): // to something that is no id
 	case !r.ZooKeeperStyle:
 		r.fail("process.roles", "a server with roles needs a node.id that no other server of the cluster has")
 	}
