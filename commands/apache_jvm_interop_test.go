@@ -208,12 +208,14 @@ func (j *apacheJVM) startBroker(t *testing.T, config []string) testBroker {
 
 func waitForPort(address string) error {
 	var failed error
-	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		conn, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			return conn.Close()
+	if !poll(5*time.Minute, 20*time.Millisecond, func() bool {
+		var conn net.Conn
+		if conn, failed = net.DialTimeout("tcp", address, time.Second); failed == nil {
+			failed = conn.Close()
 		}
-		failed = err
+		return failed == nil
+	}) {
+		return errors.Join(errors.New("the broker did not start"), failed)
 	}
-	return errors.Join(errors.New("the broker did not start"), failed)
+	return nil
 }

@@ -158,19 +158,18 @@ func startKgo(t *testing.T, config []string) testBroker {
 			t.Logf("the broker's log:\n%s", bytes.TrimSpace(log.Bytes()))
 		}
 	})
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(address); err == nil {
-			return b
-		}
+	if !poll(time.Minute, 10*time.Millisecond, func() bool {
 		select {
 		case code := <-ended:
 			t.Fatalf("the broker ended with %d:\n%s", code, log)
 		default:
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("the broker did not start")
-		}
+		_, err := os.Stat(address)
+		return err == nil
+	}) {
+		t.Fatal("the broker did not start")
 	}
+	return b
 }
 
 // readingLine matches command lines that change nothing and may be run again.
@@ -211,15 +210,19 @@ func (s *side) play(t *testing.T, all *table, seen func(*comparison, answer)) {
 		if s.hasty {
 			patience = 2 * time.Second
 		}
-		for same := 0; s.fresh && running > 0 && readOnly && same < 4; time.Sleep(300 * time.Millisecond) {
-			again := answerNow()
-			if same++; again.String() != got.String() {
-				same = 0
-			}
-			got = again
-		}
-		for deadline := time.Now().Add(patience); !s.fresh && readOnly && got.String() != want.String() && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-			got = answerNow()
+		switch {
+		case s.fresh && running > 0 && readOnly: // while something runs, the answer is the one that stays
+			same := 0
+			poll(time.Hour, 300*time.Millisecond, func() bool {
+				again := answerNow()
+				if same++; again.String() != got.String() {
+					same = 0
+				}
+				got = again
+				return same == 4
+			})
+		case !s.fresh && readOnly && got.String() != want.String():
+			poll(patience, 20*time.Millisecond, func() bool { got = answerNow(); return got.String() == want.String() })
 		}
 		if readOnly && got.String() != want.String() {
 			s.hasty = true // it is not the machine that is slow
@@ -246,14 +249,14 @@ func (s *side) prepare(t *testing.T, c *comparison, dir string, fill *strings.Re
 			stdin += rest
 		case "! ":
 			// A broker tells of a new topic a moment before it takes records for it.
-			for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-				out, errOut, code := s.tools.run(splitWords(rest), "")
-				if code == 0 {
-					break
-				}
-				if !strings.Contains(out+errOut, "UnknownTopicOrPartition") || time.Now().After(deadline) {
-					t.Fatalf("%s: exit code %d\n%s%s", l, code, out, errOut)
-				}
+			var out, errOut string
+			var code int
+			poll(time.Minute, 100*time.Millisecond, func() bool {
+				out, errOut, code = s.tools.run(splitWords(rest), "")
+				return code == 0 || !strings.Contains(out+errOut, "UnknownTopicOrPartition")
+			})
+			if code != 0 {
+				t.Fatalf("%s: exit code %d\n%s%s", l, code, out, errOut)
 			}
 		case "& ":
 			name, line, _ := strings.Cut(rest, " ")

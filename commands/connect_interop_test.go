@@ -51,13 +51,11 @@ func TestConnectVerbsOnBothWorkers(t *testing.T) {
 			return mask.Replace(fmt.Sprintf("%s: exit %d\n%s%s", strings.Join(words, " "), code, out, errOut))
 		}
 		until := func(text string, words ...string) string {
-			for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) { // a worker of the other kind, over its API
-				if got := run(words...); strings.Contains(got, text) {
-					return got
-				} else if time.Now().After(deadline) {
-					t.Fatalf("%s never says %s:\n%s", who, text, got)
-				}
+			var got string
+			if !poll(2*time.Minute, 100*time.Millisecond, func() bool { got = run(words...); return strings.Contains(got, text) }) {
+				t.Fatalf("%s never says %s:\n%s", who, text, got)
 			}
+			return got
 		}
 		until("exit 0", "list")
 		printed[who] = []string{

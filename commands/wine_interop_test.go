@@ -114,13 +114,13 @@ func (w *windows) serve(t *testing.T, properties, bootstrap string) (crash func(
 			t.Logf("the server's log:\n%s", text)
 		}
 	})
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if _, _, code := runKgo([]string{"topics", "--bootstrap-server", bootstrap, "--list"}); code == 0 {
-			return crash
-		}
+	if !poll(time.Minute, 50*time.Millisecond, func() bool {
+		_, _, code := runKgo([]string{"topics", "--bootstrap-server", bootstrap, "--list"})
+		return code == 0
+	}) {
+		t.Fatal("the server did not answer")
 	}
-	t.Fatal("the server did not answer")
-	return nil
+	return crash
 }
 
 // TestWindows runs the Windows build: a server that is killed and started again, topics, records, the removal of a topic's
@@ -169,17 +169,15 @@ func TestWindows(t *testing.T) {
 		t.Fatal("the reader has read nothing")
 	}
 	w.run(t, "", "kgo.exe", "topics", "--bootstrap-server", bootstrap, "--delete", "--topic", "gone")
-	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		left, err := filepath.Glob(filepath.Join(w.dir, "data", "gone*"))
-		if err != nil {
+	var left []string
+	if !poll(90*time.Second, 50*time.Millisecond, func() bool {
+		var err error
+		if left, err = filepath.Glob(filepath.Join(w.dir, "data", "gone*")); err != nil {
 			t.Fatal(err)
 		}
-		if len(left) == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("a deleted topic's files are still there: ", left)
-		}
+		return len(left) == 0
+	}) {
+		t.Fatal("a deleted topic's files are still there: ", left)
 	}
 
 	crash()

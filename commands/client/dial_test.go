@@ -37,7 +37,7 @@ func TestServersThatStartAreWaitedFor(t *testing.T) {
 		}
 		dialed <- err
 	}()
-	for deadline := time.Now().Add(30 * time.Second); !d.refusedOnce(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !d.refusedOnce(); time.Sleep(time.Millisecond) { // the kernel's refusal tells nobody but the dialer
 		if time.Now().After(deadline) {
 			t.Fatal("it does not wait")
 		}
