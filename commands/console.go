@@ -33,7 +33,7 @@ func reach(ctx context.Context, cl *client.Client, within time.Duration) error {
 func (f *Factory) openWith(ctx context.Context, p client.Properties, more ...kgo.Opt) (*client.Client, error) {
 	cl, err := client.New(ctx, p, more...)
 	if err == nil {
-		f.clients = append(f.clients, cl)
+		f.keep(cl)
 	}
 	return cl, err
 }

@@ -112,11 +112,17 @@ func (f *Factory) Open(ctx context.Context, c Connection) (*client.Client, error
 	if err != nil {
 		return nil, err
 	}
-	f.clients = append(f.clients, cl)
+	f.keep(cl)
 	if c.Controller != "" {
 		return cl, cl.CheckControllers(ctx)
 	}
 	return cl, nil
+}
+
+// keep has a client closed when the command ends, and tells a person what it waits for.
+func (f *Factory) keep(cl *client.Client) {
+	cl.OnWait(f.IO.hint)
+	f.clients = append(f.clients, cl)
 }
 
 // cause finds out why a request failed: see [client.Client.Cause].

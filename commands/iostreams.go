@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -21,6 +22,9 @@ type IOStreams struct {
 	// InTTY and OutTTY tell whether the streams are terminals: a person is asked only if both are.
 	InTTY, OutTTY bool
 
+	// hints tells whether standard error is a terminal on which a line can be taken back.
+	hints bool
+
 	buffered *lockedBuffer
 }
 
@@ -33,6 +37,7 @@ func SystemIO() *IOStreams {
 		ErrOut:   &flushFirst{w: os.Stderr, first: out, color: wantsColor(os.Stderr)},
 		InTTY:    term.IsTerminal(int(os.Stdin.Fd())),
 		OutTTY:   term.IsTerminal(int(os.Stdout.Fd())),
+		hints:    term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb",
 		buffered: out,
 	}
 }
@@ -45,6 +50,13 @@ func TestIO(input string) (streams *IOStreams, out, errOut *bytes.Buffer) {
 
 // Interactive reports whether a person sits at both ends.
 func (s *IOStreams) Interactive() bool { return s.InTTY && s.OutTTY }
+
+// hint shows a person a line that the next hint, an empty one too, takes back. Nobody else sees any.
+func (s *IOStreams) hint(text string) {
+	if s.hints {
+		fmt.Fprint(s.ErrOut, "\r\x1b[K"+paint(s.ErrOut, caution, text))
+	}
+}
 
 // Flush writes out what is buffered.
 func (s *IOStreams) Flush() error {

@@ -116,6 +116,7 @@ func (c *Client) CheckControllers(ctx context.Context) error {
 
 // Close closes the client's connections.
 func (c *Client) Close() {
+	c.dialer.hint.update(nil)
 	c.Client.Close()
 	c.cancel(nil)
 }

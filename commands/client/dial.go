@@ -143,6 +143,7 @@ type dialer struct {
 	fatal     *UnreachableError
 	failures  map[string]int  // to connect, in a row, by address
 	missed    map[string]bool // addresses that could not be reached the last time
+	hint      hint
 }
 
 // waiting is an address that has yet to take a step.
@@ -270,6 +271,7 @@ func (d *dialer) awaits(address, step string) {
 	if step != "" {
 		d.waiting = append(d.waiting, waiting{address, step})
 	}
+	d.hint.update(d.waiting)
 }
 
 func (d *dialer) fail(address, step string, err error) error {
@@ -295,6 +297,7 @@ func (d *dialer) missing(e *UnreachableError) (first bool) {
 	d.failed[e.Address] = e
 	d.failures[e.Address]++
 	d.waiting = slices.DeleteFunc(d.waiting, func(w waiting) bool { return w.address == e.Address })
+	d.hint.update(d.waiting)
 	first = !d.missed[e.Address]
 	d.missed[e.Address] = true
 	switch {
