@@ -76,7 +76,11 @@ var fixedValues = map[string][]string{
 }
 
 func (f *Factory) completeValue(ctx context.Context, spec *opt.Spec, args []string, o *opt.Option) ([]string, cobra.ShellCompDirective) {
-	if values := first2(o.Choices, fixedValues[o.Name]); values != nil {
+	values := o.Choices
+	if len(values) == 0 {
+		values = fixedValues[o.Name]
+	}
+	if values != nil {
 		return values, cobra.ShellCompDirectiveNoFileComp
 	}
 	kind := first(o.Complete, valueKinds[o.Name])
@@ -162,11 +166,4 @@ func topicConfigNames() []string {
 		}
 	}
 	return names
-}
-
-func first2(a, b []string) []string {
-	if len(a) > 0 {
-		return a
-	}
-	return b
 }

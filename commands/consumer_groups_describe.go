@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -258,12 +257,7 @@ func (g *groupView) addCommitted(fetched kadm.OffsetResponses) {
 	for _, v := range rows {
 		g.Offsets = append(g.Offsets, *v)
 	}
-	slices.SortFunc(g.Offsets, func(a, b groupOffsetView) int {
-		if c := strings.Compare(a.Topic, b.Topic); c != 0 {
-			return c
-		}
-		return int(a.Partition - b.Partition)
-	})
+	slices.SortFunc(g.Offsets, func(a, b groupOffsetView) int { return comparePartitions(a.Topic, a.Partition, b.Topic, b.Partition) })
 }
 
 func (o *consumerGroupsOptions) printGroup(w io.Writer, g *groupView) {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -208,12 +209,12 @@ func namedPartitions(ctx context.Context, cl *client.Client, topics []string) ([
 }
 
 func sortPartitions(keys []partitionKey) {
-	slices.SortFunc(keys, func(a, b partitionKey) int {
-		if c := strings.Compare(a.topic, b.topic); c != 0 {
-			return c
-		}
-		return int(a.partition - b.partition)
-	})
+	slices.SortFunc(keys, func(a, b partitionKey) int { return comparePartitions(a.topic, a.partition, b.topic, b.partition) })
+}
+
+// comparePartitions orders partitions by topic, then by number.
+func comparePartitions(topic string, partition int32, otherTopic string, otherPartition int32) int {
+	return cmp.Or(strings.Compare(topic, otherTopic), cmp.Compare(partition, otherPartition))
 }
 
 // bounds are the first and the next offset of the logs.

@@ -169,12 +169,7 @@ func formatAssignment(plan []plannedReplicas) (string, error) {
 }
 
 func sortPlan(plan []plannedReplicas) {
-	slices.SortFunc(plan, func(a, b plannedReplicas) int {
-		if c := strings.Compare(a.Topic, b.Topic); c != 0 {
-			return c
-		}
-		return int(a.Partition - b.Partition)
-	})
+	slices.SortFunc(plan, func(a, b plannedReplicas) int { return comparePartitions(a.Topic, a.Partition, b.Topic, b.Partition) })
 }
 
 // readAssignment reads and checks a reassignment file.
@@ -271,12 +266,7 @@ func reassignments(ctx context.Context, cl *client.Client) ([]movingView, error)
 			views = append(views, movingView{t.Topic, p.Partition, p.Replicas, orEmpty(p.AddingReplicas), orEmpty(p.RemovingReplicas)})
 		}
 	}
-	slices.SortFunc(views, func(a, b movingView) int {
-		if c := strings.Compare(a.Topic, b.Topic); c != 0 {
-			return c
-		}
-		return int(a.Partition - b.Partition)
-	})
+	slices.SortFunc(views, func(a, b movingView) int { return comparePartitions(a.Topic, a.Partition, b.Topic, b.Partition) })
 	return views, nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -127,12 +126,7 @@ func shareOffsets(ctx context.Context, cl *client.Client, group string) ([]share
 		}
 		return nil
 	})
-	slices.SortFunc(rows, func(a, b shareOffsetView) int {
-		if c := strings.Compare(a.Topic, b.Topic); c != 0 {
-			return c
-		}
-		return int(a.Partition - b.Partition)
-	})
+	slices.SortFunc(rows, func(a, b shareOffsetView) int { return comparePartitions(a.Topic, a.Partition, b.Topic, b.Partition) })
 	return rows, err
 }
 
