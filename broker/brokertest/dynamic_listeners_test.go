@@ -153,3 +153,24 @@ func TestListenersPortChangesAtTheNextStart(t *testing.T) {
 		t.Errorf("after the restart clients are sent to %v", got)
 	}
 }
+
+// A listener that can't be bound where it was to move is where the file says: the broker is not to be out of reach.
+func TestListenerThatCannotMoveStaysInReach(t *testing.T) {
+	before := freeAddr(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	n := brokertest.Start(t, "listeners=PLAINTEXT://"+before)
+	if err := setBroker(t.Context(), kadm.NewClient(n.Client()), "listeners", "PLAINTEXT://"+taken.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	n.Restart()
+	if n.Addr != before {
+		t.Errorf("it listens at %s", n.Addr)
+	}
+	if err := n.Client().Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -16,7 +16,7 @@ func (s *Server) limitConnections(cfg *config.Broker) {
 	n := cfg.Network
 	limits := wire.Limits{
 		MaxConnections: n.MaxConnections, MaxConnectionsPerIP: n.MaxConnectionsPerIP, PerIPOverrides: make(map[netip.Addr]int), PerListener: make(map[string]int),
-		Protected: n.InterBroker,
+		Protected: n.InterBroker, Apart: n.ControllerListeners,
 	}
 	if n.MaxConnectionsPerIP == 0 {
 		limits.MaxConnectionsPerIP = -1 // nobody but those with a limit of their own

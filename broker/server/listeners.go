@@ -149,7 +149,7 @@ func (s *Server) relisten(cfg *config.Broker) {
 	s.sockets.changing.Lock()
 	defer s.sockets.changing.Unlock()
 	want := cfg.Network.Listeners
-	changed := false
+	changed, before := false, make(map[string]config.Listener)
 	for _, sock := range s.sockets.all() {
 		i := slices.IndexFunc(want, func(l config.Listener) bool { return l.Name == sock.config.Name })
 		if s.isControllers(sock.config.Name) || i >= 0 && (want[i] == sock.config || !s.starting()) {
@@ -158,6 +158,7 @@ func (s *Server) relisten(cfg *config.Broker) {
 		s.log.Info("listener closed", "listener", sock.config.String())
 		s.sockets.remove(sock)
 		s.wire.CloseListener(sock.Listener)
+		before[sock.config.Name] = sock.config
 		changed = true
 	}
 	for _, l := range want {
@@ -165,6 +166,10 @@ func (s *Server) relisten(cfg *config.Broker) {
 			continue
 		}
 		sock, err := s.listen(context.Background(), l)
+		if old, ok := before[l.Name]; ok && err != nil { // better where the file says than nowhere
+			s.log.Error("a listener can't be opened where the dynamic configuration says; it is where the broker's file says", "listener", l.String(), "file", old.String(), "error", err)
+			sock, err = s.listen(context.Background(), old)
+		}
 		if err != nil {
 			s.log.Error("a listener of the dynamic configuration can't be opened; it stays closed until listeners are set again, or the broker is started anew", "listener", l.String(), "error", err)
 			continue
@@ -172,7 +177,7 @@ func (s *Server) relisten(cfg *config.Broker) {
 		if !s.sockets.add(sock) {
 			return
 		}
-		s.log.Info("listener opened", "listener", l.String())
+		s.log.Info("listener opened", "listener", sock.config.String())
 		s.serveSocket(sock)
 		changed = true
 	}

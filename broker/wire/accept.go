@@ -186,7 +186,7 @@ func (s *Server) admit(nc net.Conn, l *service) {
 	s.conns[c] = ip
 	s.perIP[ip]++
 	l.open++
-	crowded := s.crowdedLocked()
+	crowded := s.crowdedLocked(l)
 	s.mu.Unlock()
 	if crowded != nil {
 		crowded.breakOff(errCrowded)

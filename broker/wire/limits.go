@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,8 @@ type Limits struct {
 	// Protected is the listener that brokers use among themselves. Where there are others, max.connections doesn't keep anybody out of it: the
 	// connection of another listener that has been silent for the longest has to make room (KIP-402).
 	Protected string
+	// Apart are the controllers' listeners: max.connections counts theirs by themselves, as Apache Kafka's controllers have a server of their own.
+	Apart []string
 	// Rates say how fast connections may come; nil: as fast as they like.
 	Rates ConnectionRates
 }
@@ -64,7 +67,27 @@ func (s *Server) Limits() Limits {
 
 // protectedLocked reports whether max.connections doesn't hold for a listener.
 func (s *Server) protectedLocked(l *service) bool {
-	return l.Name == s.limits.Protected && len(s.listeners) > 1
+	if l.Name != s.limits.Protected {
+		return false
+	}
+	for _, other := range s.listeners {
+		if other != l && !s.apartLocked(other) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) apartLocked(l *service) bool { return slices.Contains(s.limits.Apart, l.Name) }
+
+// openLocked is how many connections count together with l's.
+func (s *Server) openLocked(l *service) (n int) {
+	for _, other := range s.listeners {
+		if s.apartLocked(other) == s.apartLocked(l) {
+			n += other.open
+		}
+	}
+	return n
 }
 
 // fullLocked reports whether a listener's next connection has to wait for another to end.
@@ -72,17 +95,17 @@ func (s *Server) fullLocked(l *service) bool {
 	if limit, ok := s.limits.PerListener[l.Name]; ok && l.open >= limit {
 		return true
 	}
-	return s.limits.MaxConnections > 0 && len(s.conns) >= s.limits.MaxConnections && !s.protectedLocked(l)
+	return s.limits.MaxConnections > 0 && !s.protectedLocked(l) && s.openLocked(l) >= s.limits.MaxConnections
 }
 
-// crowdedLocked is the connection that has to go because brokers have taken more places than there are; nil if none.
-func (s *Server) crowdedLocked() *Conn {
-	if s.limits.MaxConnections <= 0 || len(s.conns) <= s.limits.MaxConnections {
+// crowdedLocked is the connection that has to go because a broker, at l, has taken a place more than there are; nil if none.
+func (s *Server) crowdedLocked(l *service) *Conn {
+	if s.limits.MaxConnections <= 0 || !s.protectedLocked(l) || s.openLocked(l) <= s.limits.MaxConnections {
 		return nil
 	}
 	var crowded *Conn
 	for c := range s.conns {
-		if !s.protectedLocked(c.listener) && (crowded == nil || c.lastActive.Load() < crowded.lastActive.Load()) {
+		if c.listener != l && !s.apartLocked(c.listener) && (crowded == nil || c.lastActive.Load() < crowded.lastActive.Load()) {
 			crowded = c
 		}
 	}

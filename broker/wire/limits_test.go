@@ -91,6 +91,24 @@ func TestListenersOwnLimit(t *testing.T) {
 	readFrame(t, second)
 }
 
+// Controllers' connections count by themselves, and their listener makes no other one a protected one.
+func TestControllersCountByThemselves(t *testing.T) {
+	s, addr := testServer(t, Config{Limits: Limits{MaxConnections: 1, Protected: "PLAINTEXT", Apart: []string{"CONTROLLER"}}}, Listener{})
+	ln, _ := secondListener(t, s, "CONTROLLER")
+	first := dial(t, addr)
+	eventually(t, "one connection", func() bool { return s.Connections() == 1 })
+	second := dial(t, addr)
+	second.Write(encode(kmsg.NewPtrApiVersionsRequest(), 3, 1))
+	controller := dial(t, ln.Addr().String())
+	controller.Write(encode(kmsg.NewPtrApiVersionsRequest(), 3, 1))
+	readFrame(t, controller)
+	if n := s.Connections(); n != 2 {
+		t.Errorf("%d connections: the second client is to wait", n)
+	}
+	first.Close()
+	readFrame(t, second)
+}
+
 func TestBrokersFindAPlace(t *testing.T) {
 	s, addr := testServer(t, Config{Limits: Limits{MaxConnections: 2, Protected: "BROKERS"}}, Listener{})
 	ln, _ := secondListener(t, s, "BROKERS")
