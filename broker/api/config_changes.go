@@ -116,11 +116,11 @@ func (h *Handlers) checkBroker(name string, changes []change, whole bool) error 
 	}
 	var threads []change
 	for _, c := range changes {
-		switch {
-		case c.op == kmsg.IncrementalAlterConfigOpDelete:
+		switch c.op {
+		case kmsg.IncrementalAlterConfigOpDelete:
 			delete(own, c.key)
 			threads = append(threads, change{key: c.key})
-		case c.op == kmsg.IncrementalAlterConfigOpSet:
+		case kmsg.IncrementalAlterConfigOpSet:
 			own[c.key] = *c.value
 			threads = append(threads, c)
 		default: // on anything but a list, the controller refuses it

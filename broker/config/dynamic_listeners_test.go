@@ -27,26 +27,31 @@ func TestDynamicListenersAsApacheKafka(t *testing.T) {
 		"unknown protocol": {nil, map[string]string{"listeners": both + ",NEW://:1"}, creating("PLAINTEXT://127.0.0.1:9092, CONTROLLER://127.0.0.1:9093, NEW://:1", "No security protocol defined for listener NEW")},
 		"no listener":      {nil, map[string]string{"listeners": both + ",EXTRA"}, creating("PLAINTEXT://127.0.0.1:9092, CONTROLLER://127.0.0.1:9093, EXTRA", "Unable to parse EXTRA to a broker endpoint")},
 		"one name twice": {
-			nil, map[string]string{"listeners": extra + ",EXTRA://127.0.0.1:9095"},
+			nil,
+			map[string]string{"listeners": extra + ",EXTRA://127.0.0.1:9095"},
 			creating("PLAINTEXT://127.0.0.1:9092, CONTROLLER://127.0.0.1:9093, EXTRA://127.0.0.1:9094, EXTRA://127.0.0.1:9095", "Each listener must have a different name, listeners: [PLAINTEXT://127.0.0.1:9092, CONTROLLER://127.0.0.1:9093, EXTRA://127.0.0.1:9094, EXTRA://127.0.0.1:9095]"),
 		},
 		"one port twice": {
-			nil, map[string]string{"listeners": both + ",EXTRA://127.0.0.1:9092"},
+			nil,
+			map[string]string{"listeners": both + ",EXTRA://127.0.0.1:9092"},
 			creating("PLAINTEXT://127.0.0.1:9092, CONTROLLER://127.0.0.1:9093, EXTRA://127.0.0.1:9092", "If you have two listeners on the same port then one needs to be IPv4 and the other IPv6, listeners: [PLAINTEXT://127.0.0.1:9092, CONTROLLER://127.0.0.1:9093, EXTRA://127.0.0.1:9092], port: 9092"),
 		},
 		"without the controller's": {nil, map[string]string{"listeners": "PLAINTEXT://127.0.0.1:9092"}, "requirement failed: controller.listener.names must contain at least one value appearing in the 'listeners' configuration when running the KRaft controller role"},
 		"without the brokers'":     {nil, map[string]string{"listeners": "CONTROLLER://127.0.0.1:9093,EXTRA://127.0.0.1:9094"}, "requirement failed: inter.broker.listener.name must be a listener name defined in advertised.listeners. The valid options based on currently configured listeners are EXTRA"},
 		"on all addresses":         {nil, map[string]string{"listeners": "PLAINTEXT://0.0.0.0:9092,CONTROLLER://127.0.0.1:9093"}, "requirement failed: advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a routable IP address."},
 		"one that clients know goes": {
-			map[string]string{"listeners": extra}, map[string]string{"listeners": both},
+			map[string]string{"listeners": extra},
+			map[string]string{"listeners": both},
 			refusal("Advertised listeners 'Set(ListenerName(PLAINTEXT), ListenerName(EXTRA))' must be a subset of listeners 'Set(ListenerName(PLAINTEXT), ListenerName(CONTROLLER))'"),
 		},
 		"one goes with the whole key": {
-			map[string]string{"listeners": extra}, map[string]string{},
+			map[string]string{"listeners": extra},
+			map[string]string{},
 			refusal("Advertised listeners 'Set(ListenerName(PLAINTEXT), ListenerName(EXTRA))' must be a subset of listeners 'Set(ListenerName(PLAINTEXT), ListenerName(CONTROLLER))'"),
 		},
 		"another security protocol": {
-			map[string]string{"listeners": extra}, map[string]string{"listeners": extra, "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTRA:SSL"},
+			map[string]string{"listeners": extra},
+			map[string]string{"listeners": extra, "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,EXTRA:SSL"},
 			refusal("Security protocol cannot be updated for existing listener ListenerName(EXTRA)"),
 		},
 		"no such protocol":         {nil, map[string]string{"listener.security.protocol.map": "PLAINTEXT:NOPE"}, "Invalid security protocol `NOPE` defined in listener.security.protocol.map"},
@@ -80,7 +85,9 @@ func TestDynamicListenersAsApacheKafka(t *testing.T) {
 func TestAListenerThatNobodyIsToldOfMayGo(t *testing.T) {
 	layers := &Layers{
 		Static: []Setting{
-			{Key: "broker.id", Value: "1"}, {Key: "advertised.listeners", Value: "PLAINTEXT://h:1"}, {Key: "listeners", Value: "PLAINTEXT://:1"},
+			{Key: "broker.id", Value: "1"},
+			{Key: "advertised.listeners", Value: "PLAINTEXT://h:1"},
+			{Key: "listeners", Value: "PLAINTEXT://:1"},
 			{Key: "listener.security.protocol.map", Value: "PLAINTEXT:PLAINTEXT,EXTRA:PLAINTEXT"},
 		},
 		ThisBroker: map[string]string{"listeners": "PLAINTEXT://:1,EXTRA://:2"},

@@ -56,7 +56,7 @@ func (c *clientLines) handle(ctx context.Context, next slog.Handler, r slog.Reco
 		}
 		count = new(clientCount)
 		c.counts[key] = count
-		time.AfterFunc(clientLinesInterval, func() { c.sumUp(next, r.Level, key) })
+		time.AfterFunc(clientLinesInterval, func() { c.sumUp(next, r.Level, key) }) //nolint:contextcheck // it comes long after the line
 	}
 	count.lines++
 	if count.lines > clientLinesInFull {

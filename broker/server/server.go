@@ -102,7 +102,7 @@ func (s *Server) start(ctx context.Context) error {
 		}
 		s.followMetadata() //nolint:contextcheck // as above
 	}
-	s.serve()
+	s.serve() //nolint:contextcheck // as above: names in its limits are looked up again while it runs
 	if q, ok := s.quorum.(*embeddedQuorum); ok {
 		s.startMembership(q) //nolint:contextcheck // it ends by Close
 	}

@@ -21,7 +21,7 @@ func TestLogsAreMadeAtTheSameTime(t *testing.T) {
 		}
 	}()
 	const partitions, askers = 60, 4
-	id := ident.TopicID(NewUUID())
+	id := NewUUID()
 	got := make([][askers]*Log, partitions)
 	var wg sync.WaitGroup
 	for p := range partitions {

@@ -42,12 +42,10 @@ func (l *Limits) perIP(ip netip.Addr) int {
 	if n, ok := l.PerIPOverrides[ip]; ok {
 		return n
 	}
-	switch n := l.MaxConnectionsPerIP; {
-	case n == 0:
+	if l.MaxConnectionsPerIP == 0 {
 		return math.MaxInt
-	default:
-		return max(n, 0)
 	}
+	return max(l.MaxConnectionsPerIP, 0)
 }
 
 // SetLimits changes the limits; open connections stay.

@@ -286,7 +286,7 @@ func (r *sinkRun) commit(ctx context.Context) error {
 		return nil
 	}
 	var failed error
-	r.cl.CommitOffsetsSync(ctx, commit, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
+	r.cl.CommitOffsetsSync(client.PlainCommits(ctx), commit, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) {
 		failed = err
 		if resp == nil {
 			return
