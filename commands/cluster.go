@@ -145,25 +145,19 @@ func clusterRun(ctx context.Context, o *clusterOptions) error {
 }
 
 func (o *clusterOptions) printEndpoints(w io.Writer, views []endpointView) {
-	host, rack := 0, 10
-	for _, v := range views {
-		host, rack = max(host, len(v.Host)), max(rack, len(orNull(v.Rack)))
-	}
-	row := func(id, hostName, port, rackName, state, kind string) {
-		fmt.Fprintf(w, "%-10s %-*s %-10s %-*s ", id, host, hostName, port, rack, rackName)
-		if !o.Controllers {
-			fmt.Fprintf(w, "%-10s ", state)
-		}
-		fmt.Fprintf(w, "%-15s\n", kind)
-	}
-	row("ID", "HOST", "PORT", "RACK", "STATE", "ENDPOINT_TYPE")
+	rows := [][]string{{"ID", "HOST", "PORT", "RACK", "STATE", "ENDPOINT_TYPE"}}
 	for _, v := range views {
 		state := "unfenced"
 		if v.Fenced != nil && *v.Fenced {
 			state = "fenced"
 		}
-		row(strconv.Itoa(int(v.ID)), v.Host, strconv.Itoa(int(v.Port)), orNull(v.Rack), state, v.Type)
+		rows = append(rows, []string{strconv.Itoa(int(v.ID)), v.Host, strconv.Itoa(int(v.Port)), orNull(v.Rack), state, v.Type})
 	}
+	widths := []int{10, 1, 10, 10, 10, 15}
+	if o.Controllers {
+		widths = dropColumns(widths, rows, 4)
+	}
+	printTable(w, widths, rows, "")
 }
 
 func (o *clusterOptions) unregister(ctx context.Context, cl *client.Client) error {

@@ -54,6 +54,14 @@ func wantsColor(f *os.File) bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }
 
+// states are those of groups, brokers, connectors and the lab's nodes that a person should see.
+var states = map[string]shade{
+	"Dead": failure, "PreparingRebalance": caution, "CompletingRebalance": caution, "Assigning": caution, "Reconciling": caution, "NotReady": caution,
+	"fenced": failure,
+	"FAILED": failure, "PAUSED": caution, "STOPPED": caution, "UNASSIGNED": caution,
+	"stopped": failure, "paused": caution,
+}
+
 // shadeOf tells which cells of a table stand out, by the name of their column.
 func shadeOf(column, cell string) shade {
 	switch strings.ToUpper(column) {
@@ -61,13 +69,13 @@ func shadeOf(column, cell string) shade {
 		if n, err := strconv.ParseInt(cell, 10, 64); err == nil && n > 0 {
 			return caution
 		}
-	case "STATE":
-		switch cell {
-		case "Dead":
+	case "FAILED":
+		if cell != "0" {
 			return failure
-		case "PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling", "NotReady":
-			return caution
 		}
+	case "STATE":
+		state, _, _ := strings.Cut(cell, ",") // the lab adds whom a node is cut from
+		return states[state]
 	case "STATUS":
 		if strings.HasPrefix(cell, "Error") {
 			return failure

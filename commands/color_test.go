@@ -42,6 +42,9 @@ func TestWhatNeedsAttentionIsColored(t *testing.T) {
 		{"a table", "<bold>GROUP<>    <bold>LAG<> <bold>STATE<>\ng        <yellow>3<>   Stable\ng        0   <yellow>Assigning<>\ng        -   <red>Dead<>\n", func(s *screen) {
 			printTable(s, []int{8, 3, 0}, [][]string{{"GROUP", "LAG", "STATE"}, {"g", "3", "Stable"}, {"g", "0", "Assigning"}, {"g", "-", "Dead"}}, "")
 		}},
+		{"a table of kgo's own", "<bold>NODE<>  <bold>STATE<>               <bold>LAG<>\nk1    <red>stopped<>             -\nk2    <yellow>paused, cut from k1<>  <yellow>2<>\n", func(s *screen) {
+			printAligned(s, [][]string{{"NODE", "STATE", "LAG"}, {"k1", "stopped", "-"}, {"k2", "paused, cut from k1", "2"}})
+		}},
 		{"an error", "\n<red>Error:<> Deletion failed: so\n", func(s *screen) { say(s, "\nError: Deletion failed: %s\n", "so") }},
 		{"an error whose label is a sentence", "<red>Error while executing topic command :<> no: way\n", func(s *screen) { say(s, "Error while executing topic command : %s\n", "no: way") }},
 		{"an error without a label", "<red>Error<> with args '--a b:c'\n", func(s *screen) { say(s, "Error with args '%s'\n", "--a b:c") }},

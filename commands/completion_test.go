@@ -93,8 +93,11 @@ func TestCompletionKnowsTheOlderWaysToNameACluster(t *testing.T) {
 		t.Fatal(errOut)
 	}
 	for _, words := range [][]string{
-		{"topics", "--bootstrap-server", address, "--topic", ""}, {"topics", "--bootstrap-server=" + address, "--topic="}, {"topics", "-bootstrap-server", address, "-topic", ""},
-		{"console-consumer", "--zookeeper", address, "--topic", ""}, {"console-producer", "--broker-list", address, "--topic", ""},
+		{"topics", "--bootstrap-server", address, "--topic", ""},
+		{"topics", "--bootstrap-server=" + address, "--topic="},
+		{"topics", "-bootstrap-server", address, "-topic", ""},
+		{"console-consumer", "--zookeeper", address, "--topic", ""},
+		{"console-producer", "--broker-list", address, "--topic", ""},
 	} {
 		if got := complete(t, words...); !slices.Contains(got, "old-ways") {
 			t.Errorf("%v: %v", words, got)

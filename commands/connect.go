@@ -12,8 +12,8 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -137,8 +137,7 @@ func (o *connectOptions) list(ctx context.Context) error {
 	if err := o.call(ctx, "GET", "/connectors?expand=status", nil, &all); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(o.IO.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tTYPE\tSTATE\tTASKS\tFAILED")
+	rows := [][]string{{"NAME", "TYPE", "STATE", "TASKS", "FAILED"}}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		s := all[name].Status
 		failed := 0
@@ -147,9 +146,10 @@ func (o *connectOptions) list(ctx context.Context) error {
 				failed++
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\n", name, s.Type, s.Connector.State, len(s.Tasks), failed)
+		rows = append(rows, []string{name, s.Type, s.Connector.State, strconv.Itoa(len(s.Tasks)), strconv.Itoa(failed)})
 	}
-	return w.Flush()
+	printAligned(o.IO.Out, rows)
+	return nil
 }
 
 func (o *connectOptions) describe(ctx context.Context, name string) error {

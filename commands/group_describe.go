@@ -100,13 +100,7 @@ func (o *groupTool) verboseOnly(widths []int, rows [][]string, columns ...int) [
 	if o.Verbose {
 		return widths
 	}
-	for _, c := range slices.Backward(slices.Sorted(slices.Values(columns))) {
-		widths = slices.Delete(widths, c, c+1)
-		for i := range rows {
-			rows[i] = slices.Delete(rows[i], c, c+1)
-		}
-	}
-	return widths
+	return dropColumns(widths, rows, columns...)
 }
 
 type topicPartitionsView struct {

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,7 +52,7 @@ func newLabStatusCmd(o *labOptions) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return out.write(o.io.Out, rows, func(w io.Writer) error { return labTable(w, rows) })
+				return out.write(o.io.Out, rows, func(w io.Writer) error { labTable(w, rows); return nil })
 			}
 			return s.live(cmd.Context())
 		},
@@ -98,22 +96,16 @@ func (s *labStatus) live(ctx context.Context) error {
 	for drawn := 0; ; {
 		rows, err := s.look(ctx)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // Ctrl-C is how it ends
+			return nil // Ctrl-C is how it ends
 		}
 		if err != nil {
-			return err
-		}
-		var table bytes.Buffer
-		if err := labTable(&table, rows); err != nil {
 			return err
 		}
 		if drawn > 0 {
 			fmt.Fprintf(s.io.Out, "\x1b[%dA\x1b[J", drawn) // up to the first line, and clear from there
 		}
-		drawn = bytes.Count(table.Bytes(), []byte("\n"))
-		if _, err := s.io.Out.Write(table.Bytes()); err != nil {
-			return err
-		}
+		labTable(s.io.Out, rows)
+		drawn = len(rows) + 1
 		if err := s.io.Flush(); err != nil {
 			return err
 		}
@@ -177,9 +169,8 @@ func (s *labStatus) look(ctx context.Context) ([]labStatusView, error) {
 }
 
 // labTable is the rows for people.
-func labTable(out io.Writer, rows []labStatusView) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NODE\tPID\tPORT\tROLE\tSTATE\tLEADERS\tLAG")
+func labTable(out io.Writer, rows []labStatusView) {
+	table := [][]string{{"NODE", "PID", "PORT", "ROLE", "STATE", "LEADERS", "LAG"}}
 	for _, r := range rows {
 		pid, role, state, leaders, lag := "-", r.Role, r.State, "-", "-"
 		if r.PID != nil {
@@ -188,8 +179,8 @@ func labTable(out io.Writer, rows []labStatusView) error {
 		if r.QuorumRole != nil {
 			role += " (" + *r.QuorumRole + ")"
 		}
-		for _, other := range r.CutFrom {
-			state += ", cut from " + other
+		if len(r.CutFrom) > 0 {
+			state += ", cut from " + strings.Join(r.CutFrom, ", cut from ")
 		}
 		if r.Leaders != nil {
 			leaders = strconv.Itoa(*r.Leaders)
@@ -197,9 +188,9 @@ func labTable(out io.Writer, rows []labStatusView) error {
 		if r.Lag != nil {
 			lag = strconv.FormatInt(*r.Lag, 10)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", r.Node, pid, r.Port, role, state, leaders, lag)
+		table = append(table, []string{r.Node, pid, strconv.Itoa(int(r.Port)), role, state, leaders, lag})
 	}
-	return w.Flush()
+	printAligned(out, table)
 }
 
 // leadersOf counts the partitions that a broker leads.

@@ -27,15 +27,37 @@ func printTable(w io.Writer, widths []int, rows [][]string, end string) {
 	printRows(w, widths, rows, " ", end)
 }
 
-// printTabbed pads every cell to the width of its column and ends it with a tab, as several of the originals do.
-func printTabbed(w io.Writer, rows [][]string) {
+// dropColumns takes columns, the leftmost first, out of a table and returns the widths of the others.
+func dropColumns(widths []int, rows [][]string, columns ...int) []int {
+	for _, c := range slices.Backward(columns) {
+		widths = slices.Delete(widths, c, c+1)
+		for i := range rows {
+			rows[i] = slices.Delete(rows[i], c, c+1)
+		}
+	}
+	return widths
+}
+
+// printAligned prints a table of kgo's own: columns as wide as their longest value, two blanks apart.
+func printAligned(w io.Writer, rows [][]string) {
+	widths := longestOf(rows)
+	widths[len(widths)-1] = 0
+	printRows(w, widths, rows, "  ", "")
+}
+
+func longestOf(rows [][]string) []int {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
 			widths[i] = max(widths[i], len(cell))
 		}
 	}
-	printRows(w, widths, rows, "\t", "\t")
+	return widths
+}
+
+// printTabbed pads every cell to the width of its column and ends it with a tab, as several of the originals do.
+func printTabbed(w io.Writer, rows [][]string) {
+	printRows(w, longestOf(rows), rows, "\t", "\t")
 }
 
 // printRows prints rows with cells of fixed widths; what stands out in them is coloured.
