@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"slices"
@@ -440,7 +441,15 @@ func Explain(err error) string {
 			return kafka.Description + " (" + kafka.Message + ")"
 		}
 	}
-	if text := err.Error(); !strings.Contains(text, "broker is too old") {
+	text := err.Error()
+	if file, ok := errors.AsType[*fs.PathError](err); ok { // the tools say it as "cat" does
+		why := file.Err.Error()
+		if errors.Is(file, fs.ErrNotExist) {
+			why = "no such file"
+		}
+		text = strings.Replace(text, file.Error(), file.Path+": "+why, 1)
+	}
+	if !strings.Contains(text, "broker is too old") {
 		return text
 	}
 	return "the cluster does not serve requests of this kind: its brokers are too old for them, or leave them out"

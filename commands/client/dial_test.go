@@ -2,7 +2,10 @@ package client
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
 	"net"
+	"os"
 	"testing"
 	"time"
 )
@@ -66,5 +69,19 @@ func TestOneDeadServerCostsNoTime(t *testing.T) {
 	d.patience = 0
 	if _, err := d.dial(context.Background(), "tcp", other); err == nil || d.fatal == nil {
 		t.Errorf("all servers refuse: %v, given up: %v", err, d.fatal)
+	}
+}
+
+func TestMissingFilesAreNamedFirst(t *testing.T) {
+	_, missing := os.Open("/nope/x")
+	for err, want := range map[error]string{
+		missing: "/nope/x: no such file",
+		fmt.Errorf("reading the list: %w", missing):                      "reading the list: /nope/x: no such file",
+		&fs.PathError{Op: "open", Path: "x", Err: fs.ErrPermission}:      "x: permission denied",
+		&ConfigError{Text: "/nope/x: no such file", Hint: "is it there"}: "/nope/x: no such file (is it there)",
+	} {
+		if got := Explain(err); got != want {
+			t.Errorf("%v: got %q, want %q", err, got, want)
+		}
 	}
 }
