@@ -51,9 +51,11 @@ type Deps struct {
 	ProducerIDs ProducerIDs
 	// InTouch waits until the broker has heard from the controller within its session; nil: it always has.
 	InTouch func(ctx context.Context) error
-	Quotas  *quota.Manager
-	Loggers Loggers
-	Logger  *slog.Logger
+	// ControllerHere reports whether the active controller is in this process; nil: it is.
+	ControllerHere func() bool
+	Quotas         *quota.Manager
+	Loggers        Loggers
+	Logger         *slog.Logger
 }
 
 // DataPlane serves the requests that touch logs; broker/replica's handlers in this package implement it.

@@ -74,6 +74,11 @@ func (h *Handlers) ask(r *wire.Request, req kmsg.Request, then func(kmsg.Respons
 		var resp kmsg.Response
 		err := h.current(ctx, r)
 		if err == nil {
+			if refused := h.spendMutations(ctx, req); refused != nil {
+				throttled(r, refused, wait())
+				then(refused)
+				return
+			}
 			resp, err = h.askController(ctx, r, req)
 		}
 		if err != nil {

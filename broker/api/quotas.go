@@ -61,7 +61,7 @@ func strictMutation(key, version int16) bool {
 
 // withMutationQuota lets the controller charge the client for partitions. throttle is how long the client has to wait afterwards.
 //
-// DEVIATION(kafka): it is this broker that counts, and only for a controller in its own process.
+// DEVIATION(kafka): it is this broker that counts, not the controller for all brokers.
 func (h *Handlers) withMutationQuota(ctx context.Context, r *wire.Request) (_ context.Context, throttle func() time.Duration) {
 	if r.Key != 19 && r.Key != 20 && r.Key != 37 {
 		return ctx, func() time.Duration { return 0 }
@@ -77,6 +77,23 @@ func (h *Handlers) withMutationQuota(ctx context.Context, r *wire.Request) (_ co
 		return nil
 	}
 	return controller.WithPartitionQuota(ctx, charge), func() time.Duration { return wait }
+}
+
+// spendMutations charges the client for a request that goes to a controller elsewhere: as a whole, as that one doesn't know the client. It returns the answer to a
+// request that is refused.
+func (h *Handlers) spendMutations(ctx context.Context, req kmsg.Request) kmsg.Response {
+	charge := controller.PartitionQuotaOf(ctx)
+	if charge == nil || h.ControllerHere == nil || h.ControllerHere() {
+		return nil
+	}
+	n := mutations(h.Metadata.Current(), h.Config().Topics, req)
+	if n == 0 {
+		return nil
+	}
+	if err := charge(n); err != nil {
+		return controller.ErrorResponse(req, err)
+	}
+	return nil
 }
 
 // throttled tells the client of resp to wait.

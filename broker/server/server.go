@@ -144,7 +144,11 @@ func (s *Server) startBroker() {
 		Data:        &api.Data{Replica: s.replicas, Metadata: s.store, FetchMaxBytes: cfg.Replica.ConsumerFetchMaxBytes, Quotas: s.quotas, Traffic: s.topicMetrics(), Logger: s.opts.Loggers.Logger("kafka.request")},
 		ProducerIDs: &producerIDs{nodeID: s.nodeID, controller: s.quorum, epoch: s.life.epoch.Load},
 		InTouch:     s.life.lease.await,
-		Quotas:      s.quotas, Loggers: s.opts.Loggers, Logger: s.opts.Loggers.Logger("kafka.request"),
+		ControllerHere: func() bool {
+			q, embedded := s.quorum.(*embeddedQuorum)
+			return embedded && q.activeController() == s.nodeID
+		},
+		Quotas: s.quotas, Loggers: s.opts.Loggers, Logger: s.opts.Loggers.Logger("kafka.request"),
 	})
 	s.onStop(func(context.Context) { s.groups.Close() })
 	s.onStop(func(context.Context) {
