@@ -2,6 +2,7 @@ package brokertest_test
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -277,5 +278,51 @@ func (c *cluster) assign(topic string, replicas [][]int32, configs ...string) {
 	}
 	if t := resp.Topics[0]; t.ErrorCode != 0 {
 		c.t.Fatalf("create %s: error code %d, %v", topic, t.ErrorCode, t.ErrorMessage)
+	}
+}
+
+// TestEmptyDiskDoesNotLead gives the last broker in sync an empty disk. It would be elected, with nothing, and the other replica, which lacks one record, would be cut to that. It is not:
+// somebody else has to be elected by hand, and the empty one copies then.
+func TestEmptyDiskDoesNotLead(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, clusterSpec{coordinators: 1, brokers: 3})
+	adm := kadm.NewClient(c.client())
+	c.assign(workTopic, [][]int32{{1, 2}}, "min.insync.replicas", "1")
+	c.awaitInSync(adm)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cl := c.client(kgo.DefaultProduceTopic(workTopic))
+	produce := func(value string) {
+		t.Helper()
+		if err := cl.ProduceSync(ctx, kgo.StringRecord(value)).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	produce("both have it")
+	c.brokers[1].kill()
+	produce("one has it")
+	c.brokers[0].terminate()
+	if err := os.RemoveAll(c.brokers[0].dirs[0]); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range c.brokers[:2] {
+		b.launch()
+		if err := b.awaitServing(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.until("the empty one to be told to wait", func(context.Context) bool {
+		return strings.Contains(c.brokers[0].output.String(), "they are empty")
+	})
+	if p := partitionAt(ctx, t, c.brokers[2]); p.LeaderID != -1 {
+		t.Errorf("%d leads, ISR %v", p.LeaderID, p.ISR)
+	}
+	c.mustTool("leader-election", "--election-type", "unclean", "--topic", workTopic, "--partition", "0")
+	c.awaitInSync(adm)
+	produce("after")
+	var got []string
+	readAll(ctx, t, func(opts ...kgo.Opt) *kgo.Client { return c.client(opts...) }, workTopic, 1, func(r *kgo.Record) { got = append(got, string(r.Value)) })
+	if want := []string{"both have it", "after"}; !slices.Equal(got, want) {
+		t.Errorf("the topic holds %q, want %q", got, want)
 	}
 }

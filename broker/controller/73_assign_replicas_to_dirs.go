@@ -11,6 +11,9 @@ import (
 // AssignReplicasToDirs: v0
 //
 // A broker says in which of its log directories its replicas are (KIP-858). A replica in a directory that is offline, or unknown, leaves its ISR.
+//
+// DEVIATION(kafka): a replica whose directory the broker has no more was made anew, and is empty. While nobody leads its partition it is told to wait (ELIGIBLE_LEADERS_NOT_AVAILABLE): with
+// its old directory it can't be elected, whatever it was eligible for, and with that directory back it can. Apache Kafka has such a replica lead, and the others cut what they have.
 func (c *call) assignReplicasToDirs(req *kmsg.AssignReplicasToDirsRequest) (Result, error) {
 	if !c.image.MetadataVersion().DirectoryAssignment() {
 		return Result{}, failf(kerr.UnsupportedVersion, "Directory assignment is not supported yet.")
@@ -62,6 +65,9 @@ func (c *call) assignReplica(b *metadata.Broker, t *metadata.Topic, id int32, di
 	}
 	if !p.IsReplica(b.ID) {
 		return fail(kerr.NotLeaderForPartition)
+	}
+	if old := p.Directory(b.ID); len(p.Replicas) > 1 && p.Leader == ident.NoBroker && !metadata.DirectoryReserved(old) && !b.HasOnlineDirectory(old) {
+		return fail(kerr.EligibleLeadersNotAvailable)
 	}
 	change := c.newPartitionChange(t, id, c.effectiveMinIsr(t))
 	change.newDirectory = map[ident.BrokerID]ident.UUID{b.ID: dir}

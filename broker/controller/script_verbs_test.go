@@ -366,8 +366,10 @@ func verbAssignDir(c *cluster, t *testing.T, d *datadriven.TestData) string {
 	req := kmsg.NewPtrAssignReplicasToDirsRequest()
 	var topic string
 	var p kmsg.AssignReplicasToDirsRequestDirectoryTopicPartition
-	var dir int
+	var dir, of int
 	d.ScanArgs(t, "broker", &req.BrokerID)
+	of = int(req.BrokerID)
+	d.MaybeScanArgs(t, "dirs-of", &of)
 	d.ScanArgs(t, "topic", &topic)
 	d.MaybeScanArgs(t, "partition", &p.Partition)
 	d.ScanArgs(t, "dir", &dir)
@@ -376,7 +378,7 @@ func verbAssignDir(c *cluster, t *testing.T, d *datadriven.TestData) string {
 	if t := c.core.Image().Topic(topic); t != nil {
 		row.TopicID = t.ID
 	}
-	req.Directories = []kmsg.AssignReplicasToDirsRequestDirectory{{ID: dirOf(int(req.BrokerID), dir), Topics: []kmsg.AssignReplicasToDirsRequestDirectoryTopic{row}}}
+	req.Directories = []kmsg.AssignReplicasToDirsRequestDirectory{{ID: dirOf(of, dir), Topics: []kmsg.AssignReplicasToDirsRequestDirectoryTopic{row}}}
 	return c.answer(func(resp kmsg.Response) string {
 		return refusal(resp.(*kmsg.AssignReplicasToDirsResponse).Directories[0].Topics[0].Partitions[0].ErrorCode, nil)
 	}, req)

@@ -41,12 +41,12 @@ type Replica struct {
 	candidacy     candidacy
 
 	ticks     int
-	observers *observers                    // the node's; nil: nobody asks
-	strangers map[ident.BrokerID]stranger   // nodes that are no voters and reported to this one
+	observers *observers                  // the node's; nil: nobody asks
+	strangers map[ident.BrokerID]stranger // nodes that are no voters and reported to this one
 	// directories are what the other voters said of theirs.
 	directories map[ident.BrokerID]ident.UUID
 	added       map[ident.BrokerID]ident.UUID // voters added in this leader epoch: only this incarnation's acknowledgements count
-	addedIn   uint64                        // the epoch
+	addedIn     uint64                        // the epoch
 }
 
 // proposal waits for its entry to be committed and applied.

@@ -16,11 +16,15 @@ import (
 // dirAssignRetryDelay is how long to wait before telling a controller again that couldn't be reached.
 const dirAssignRetryDelay = 200 * time.Millisecond
 
+// dirAssignLaterDelay is how long to wait where the controller wants to hear of a replica later.
+const dirAssignLaterDelay = time.Second
+
 // dirAssignments tells the controller in which log directory each replica lies (KIP-858), so that it moves the leadership of just those
 // partitions whose directory fails. The latest word for a partition wins, which bounds the queue.
 type dirAssignments struct {
 	manager *Manager
 	wake    chan struct{} // capacity 1: a token says that there is something to tell
+	waiting int           // the loop's own: how many the controller wanted to hear of later
 
 	// mu guards what is to be told.
 	mu struct {
@@ -132,5 +136,31 @@ func (a *dirAssignments) tell(ctx context.Context, batch map[placedReplica]ident
 	if !ok {
 		return fmt.Errorf("the controller answered AssignReplicasToDirs with %T", resp)
 	}
-	return kerr.ErrorForCode(answer.ErrorCode)
+	if err := kerr.ErrorForCode(answer.ErrorCode); err != nil {
+		return err
+	}
+	a.postpone(batch, answer)
+	return nil
+}
+
+// postpone keeps the replicas that the controller wants to hear of later: made anew on another disk than before, they are empty, and may not lead before another replica has led.
+func (a *dirAssignments) postpone(batch map[placedReplica]ident.UUID, answer *kmsg.AssignReplicasToDirsResponse) {
+	later := make(map[placedReplica]ident.UUID)
+	for _, d := range answer.Directories {
+		for _, t := range d.Topics {
+			for _, p := range t.Partitions {
+				r := placedReplica{t.TopicID, p.Partition}
+				if dir, asked := batch[r]; asked && p.ErrorCode == kerr.EligibleLeadersNotAvailable.Code {
+					later[r] = dir
+				}
+			}
+		}
+	}
+	if n := len(later); n > 0 {
+		if n != a.waiting {
+			a.manager.logger.Warn("replicas on a new disk wait for another replica of their partitions to lead: they are empty", "replicas", n)
+		}
+		time.AfterFunc(dirAssignLaterDelay, func() { a.again(later) })
+	}
+	a.waiting = len(later)
 }

@@ -184,7 +184,7 @@ func (d *dirMoves) copyAndSwap(ctx context.Context, move *dirMove) error {
 	}
 	p.gate.Lock() // nothing is appended or truncated from here on, and nobody changes the move's aim
 	defer p.gate.Unlock()
-	if move.isCancelled() {
+	if move.isCancelled() || p.log.Load() != log { // or the directory that it leaves has failed meanwhile
 		return errMoveCancelled
 	}
 	if _, err := d.copyUpTo(ctx, move, log, future, &buf, log.LogEndOffset(), true); err != nil {

@@ -329,8 +329,11 @@ func (f *fetcher) outOfRange(a *asked) error {
 		return p.partition.truncate(p.leaderEpoch, func(*storage.Log) int64 { return end })
 	}
 	start, err := f.leaderOffset(p, TimestampEarliest)
-	if err != nil || start <= a.position.fetchOffset {
+	if err != nil {
 		return err
+	}
+	if start <= a.position.fetchOffset { // in range by now, or the leader does not know what it says: not to be asked again at once
+		return fmt.Errorf("offset %d lies between the start and the end of the leader's log, %d and %d: %w", a.position.fetchOffset, start, end, kerr.OffsetOutOfRange)
 	}
 	f.owner.logger.Info("the log ends before the leader's begins; starting anew there", "partition", p.partition.tp.String(), "log_end_offset", a.position.fetchOffset, "leader_log_start_offset", start)
 	return p.partition.restartAt(p.leaderEpoch, start)
