@@ -42,7 +42,7 @@ func TestWhatNeedsAttentionIsColored(t *testing.T) {
 		{"a table", "<bold>GROUP<>    <bold>LAG<> <bold>STATE<>\ng        <yellow>3<>   Stable\ng        0   <yellow>Assigning<>\ng        -   <red>Dead<>\n", func(s *screen) {
 			printTable(s, []int{8, 3, 0}, [][]string{{"GROUP", "LAG", "STATE"}, {"g", "3", "Stable"}, {"g", "0", "Assigning"}, {"g", "-", "Dead"}}, "")
 		}},
-		{"a table of kgo's own", "<bold>NODE<>  <bold>STATE<>               <bold>LAG<>\nk1    <red>stopped<>             -\nk2    <yellow>paused, cut from k1<>  <yellow>2<>\n", func(s *screen) {
+		{"a table of kgo's own", "<bold>NODE<>  <bold>STATE<>                <bold>LAG<>\nk1    <red>stopped<>              -\nk2    <yellow>paused, cut from k1<>  <yellow>2<>\n", func(s *screen) {
 			printAligned(s, [][]string{{"NODE", "STATE", "LAG"}, {"k1", "stopped", "-"}, {"k2", "paused, cut from k1", "2"}})
 		}},
 		{"an error", "\n<red>Error:<> Deletion failed: so\n", func(s *screen) { say(s, "\nError: Deletion failed: %s\n", "so") }},

@@ -152,6 +152,9 @@ func parseReset(value string) (kgo.Offset, error) {
 	return kgo.NewOffset().AfterMilli(time.Now().Add(-ago).UnixMilli()), err
 }
 
+// maxPollInterval is the default of max.poll.interval.ms: a Java consumer has so long to come back in a rebalance.
+const maxPollInterval = 5 * time.Minute
+
 // ConsumerOptions translates a consumer's configuration, group settings included when group.id is set. Where to begin without
 // a committed offset follows auto.offset.reset (latest).
 func ConsumerOptions(p Properties) ([]kgo.Opt, error) {
@@ -171,6 +174,9 @@ func ConsumerOptions(p Properties) ([]kgo.Opt, error) {
 		opts = append(opts, kgo.AllowAutoTopicCreation())
 	}
 	grouped := p["group.id"] != ""
+	if grouped {
+		opts = append(opts, kgo.RebalanceTimeout(maxPollInterval))
+	}
 	for _, key := range []struct {
 		name  string
 		group bool
