@@ -175,6 +175,7 @@ func minute(ms int64) string { return time.UnixMilli(ms).Format("2006-01-02T15:0
 func (o *delegationTokensOptions) describe(ctx context.Context, cl *client.Client) error {
 	req := kmsg.NewPtrDescribeDelegationTokenRequest()
 	if len(o.Owners) == 0 {
+		req.Owners = []kmsg.DescribeDelegationTokenRequestOwner{} // nobody's, as the original asks; null would be everybody's
 		o.say("Calling describe token operation for current user.\n")
 	} else {
 		o.say("Calling describe token operation for owners: %s\n", javaList(o.Owners))

@@ -167,8 +167,7 @@ var kdcAnswer = regexp.MustCompile(`KRB Error: \((\d+)\) (\w+) ([^<]*)`)
 
 // explain turns the library's account of what it did into what was wrong.
 func (g *gssapi) explain(err error, host string) error {
-	var known *LoginError
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*LoginError](err); ok {
 		return known
 	}
 	text := err.Error()

@@ -63,6 +63,7 @@ func (p Properties) Check(kind Kind) error {
 		return p.checkProducer()
 	case Consumer:
 		return p.checkConsumer()
+	case Admin:
 	}
 	return nil
 }

@@ -206,10 +206,9 @@ func TestSetupTimeoutGrowsWithFailures(t *testing.T) {
 	}
 	d.reached("a:1")
 	got = append(got, d.setupTimeout("a:1"))
-	want := []time.Duration{100, 200, 300, 300, 100}
-	for i := range want {
-		if got[i] != want[i]*time.Millisecond {
-			t.Errorf("try %d: %v, not %v ms", i+1, got[i], want[i])
+	for i, want := range []int64{100, 200, 300, 300, 100} {
+		if got[i].Milliseconds() != want {
+			t.Errorf("try %d: %v, not %v ms", i+1, got[i], want)
 		}
 	}
 }
