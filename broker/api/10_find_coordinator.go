@@ -66,6 +66,8 @@ func (h *Handlers) answerFindCoordinator(r *wire.Request) {
 	r.Respond(resp)
 }
 
+const onlyGroupsText = "this broker coordinates consumer groups only; transactions and share groups are not served"
+
 func (h *Handlers) coordinatorOf(r *wire.Request, key string, coordinatorType int8) kmsg.FindCoordinatorResponseCoordinator {
 	row := kmsg.NewFindCoordinatorResponseCoordinator()
 	row.Key, row.NodeID, row.Port, row.ErrorMessage = key, -1, -1, new("")
@@ -78,8 +80,10 @@ func (h *Handlers) coordinatorOf(r *wire.Request, key string, coordinatorType in
 	}
 	switch coordinatorType {
 	case coordinatorTypeGroup:
-	case coordinatorTypeTransaction, coordinatorTypeShare:
-		return fail(kerr.InvalidRequest, "this broker coordinates consumer groups only; transactions and share groups are not served")
+	case coordinatorTypeTransaction: // librdkafka asks again for ever on any error but a refused authorization
+		return fail(kerr.ClusterAuthorizationFailed, onlyGroupsText)
+	case coordinatorTypeShare:
+		return fail(kerr.InvalidRequest, onlyGroupsText)
 	default:
 		return fail(kerr.InvalidRequest, kerr.InvalidRequest.Description)
 	}
