@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,8 +29,9 @@ func TestClusterFaults(t *testing.T) {
 // faultPause is the longest moment between two faults, and the longest that a killed process stays away.
 const faultPause = 600 * time.Millisecond
 
-// clusterFaults is TestClusterFaults for any number of faults.
-func clusterFaults(t *testing.T, faults int) {
+// clusterFaults is TestClusterFaults for any number of faults. others are more producers of the work topic, which say when they are
+// under way: then it begins.
+func clusterFaults(t *testing.T, faults int, others ...func(ctx context.Context, w *workload, underWay func())) {
 	rnd := seeded(t)
 	spec := clusterSpec{
 		coordinators: []int{0, 1, 3}[rnd.IntN(3)], brokers: 3,
@@ -48,6 +50,11 @@ func clusterFaults(t *testing.T, faults int) {
 	for id := range 3 {
 		w.wg.Go(func() { w.produce(ctx, id) })
 	}
+	var underWay sync.WaitGroup
+	for _, produce := range others {
+		underWay.Add(1)
+		w.wg.Go(func() { produce(ctx, w, sync.OnceFunc(underWay.Done)) })
+	}
 	for _, group := range w.groups {
 		w.wg.Go(func() { w.consume(ctx, group) })
 	}
@@ -55,6 +62,7 @@ func clusterFaults(t *testing.T, faults int) {
 		w.wg.Go(func() { w.readOnAndOn(ctx, fmt.Sprintf("reader-%d", id)) })
 	}
 	w.wg.Go(func() { w.watchEnds(ctx) })
+	underWay.Wait()
 	w.awaitAcked(100)
 	for range faults {
 		fault := f.choose()
