@@ -88,9 +88,21 @@ func (s *shard) matchingTopics(regex string) (topics []string) {
 	return topics
 }
 
+// maxRegexInstructions bounds a compiled pattern: matching takes as many steps for each letter of each topic at worst, and other groups wait meanwhile. A list of
+// hundreds of topics is smaller; nested repetitions may have millions.
+const maxRegexInstructions = 10_000
+
 // compileRegex compiles a pattern that has to match a whole name. Its language is RE2, as in Apache Kafka.
 func compileRegex(regex string) (*regexp.Regexp, error) {
-	if _, err := syntax.Parse(regex, syntax.Perl); err != nil {
+	parsed, err := syntax.Parse(regex, syntax.Perl)
+	if err == nil {
+		var prog *syntax.Prog
+		if prog, err = syntax.Compile(parsed.Simplify()); err == nil && len(prog.Inst) > maxRegexInstructions {
+			// DEVIATION(kafka): Apache Kafka matches any pattern, in a thread apart.
+			return nil, wire.Refusef(kerr.InvalidRegularExpression, "SubscribedTopicRegex is too large: it compiles to %d instructions, and at most %d are taken.", len(prog.Inst), maxRegexInstructions)
+		}
+	}
+	if err != nil {
 		why := err.Error()
 		if e := (*syntax.Error)(nil); errors.As(err, &e) {
 			why = e.Code.String()
