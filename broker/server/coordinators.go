@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -100,7 +102,13 @@ func (s *Server) absentCoordinator(partition int32) error {
 }
 
 // imageTopics answers the group coordinator's questions about topics: group.Topics.
-type imageTopics struct{ store *metadata.Store }
+type imageTopics struct {
+	store   *metadata.Store
+	version *atomic.Int64 // counts the changes that brought or took topics
+}
+
+// TopicsVersion is group.TopicLister's.
+func (t imageTopics) TopicsVersion() int64 { return t.version.Load() }
 
 func (t imageTopics) TopicID(name string) (ident.TopicID, bool) {
 	topic := t.store.Current().Topic(name)
@@ -152,8 +160,11 @@ func (s *leaderships) Resigned(tp ident.TopicPartition, _ ident.TopicID, leaderE
 	}
 }
 
-// OnMetadata drops the committed offsets of deleted topics.
+// OnMetadata drops the committed offsets of deleted topics, and notes that there are others.
 func (s *leaderships) OnMetadata(delta *metadata.Delta, _ *metadata.Image) {
+	if len(delta.DeletedTopics) > 0 || slices.ContainsFunc(delta.ChangedTopics, func(c metadata.TopicChange) bool { return c.Old == nil }) {
+		s.topicsVersion.Add(1)
+	}
 	if len(delta.DeletedTopics) == 0 {
 		return
 	}

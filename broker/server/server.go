@@ -40,16 +40,18 @@ type Server struct {
 	quorum   metadataSource
 	replicas *replica.Manager
 	groups   *group.Service
-	copying  *replicationQuotas
-	fetchers *replica.Fetchers
-	quotas   *quota.Manager
-	incoming *quota.Connections
-	cleaner  *clean.Cleaner
-	life     *lifecycle
-	beating  atomic.Pointer[lifecycle] // life, once it has begun
-	handlers *api.Handlers
-	wire     *wire.Server
-	admin    *adminServer
+	// topicsVersion counts the changes of metadata that brought or took topics.
+	topicsVersion atomic.Int64
+	copying       *replicationQuotas
+	fetchers      *replica.Fetchers
+	quotas        *quota.Manager
+	incoming      *quota.Connections
+	cleaner       *clean.Cleaner
+	life          *lifecycle
+	beating       atomic.Pointer[lifecycle] // life, once it has begun
+	handlers      *api.Handlers
+	wire          *wire.Server
+	admin         *adminServer
 
 	closers  []func(context.Context) // what is running, in the order of starting
 	wg       sync.WaitGroup
@@ -136,7 +138,7 @@ func (s *Server) startBroker() {
 	groups.AssignmentInterval = func() time.Duration { return s.state.config().Groups.ConsumerAssignmentInterval }
 	groups.GroupConfig = func(id string) map[string]string { return s.store.Current().Config(metadata.ConfigGroup, id) }
 	s.groups = group.NewService(groups, group.Dependencies{
-		Writer: s.replicas, Loader: &logLoader{replicas: s.replicas, readBytes: cfg.Groups.LoadBufferBytes}, Topics: imageTopics{s.store}, Absent: s.absentCoordinator,
+		Writer: s.replicas, Loader: &logLoader{replicas: s.replicas, readBytes: cfg.Groups.LoadBufferBytes}, Topics: imageTopics{s.store, &s.topicsVersion}, Absent: s.absentCoordinator,
 	})
 	s.quotas, s.incoming = quota.NewManager(), quota.NewConnections()
 	s.handlers = api.NewHandlers(api.Deps{

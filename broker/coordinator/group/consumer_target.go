@@ -18,7 +18,18 @@ import (
 // TopicLister is implemented by Topics that can list all names: members that subscribe by a pattern need it.
 type TopicLister interface {
 	TopicNames() []string
+	// TopicsVersion is another number whenever topics have come or gone; negative where that isn't known.
+	TopicsVersion() int64
 }
+
+// matched is what a pattern came to.
+type matched struct {
+	version int64 // of the topics
+	topics  []string
+}
+
+// maxMatched bounds how many patterns are remembered.
+const maxMatched = 1000
 
 // updateSubscription writes down the member's new subscription, and begins a group epoch if the group reads other topics than before, or the
 // topics themselves have changed.
@@ -75,6 +86,10 @@ func (s *shard) matchingTopics(regex string) (topics []string) {
 	if !ok {
 		return nil
 	}
+	version := lister.TopicsVersion() // before the names: what comes meanwhile is looked for again
+	if m, ok := s.matched[regex]; ok && version >= 0 && m.version == version {
+		return m.topics
+	}
 	re, err := compileRegex(regex)
 	if err != nil {
 		return nil // checked when the member joined; an Apache broker's log may hold one that only it understands
@@ -85,6 +100,10 @@ func (s *shard) matchingTopics(regex string) (topics []string) {
 		}
 	}
 	slices.Sort(topics)
+	if s.matched == nil || len(s.matched) >= maxMatched {
+		s.matched = make(map[string]matched)
+	}
+	s.matched[regex] = matched{version, topics}
 	return topics
 }
 

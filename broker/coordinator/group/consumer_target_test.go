@@ -2,6 +2,7 @@ package group
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,5 +25,32 @@ func TestPatternsHaveALimit(t *testing.T) {
 	}
 	if _, err := compileRegex("("); !errors.Is(err, kerr.InvalidRegularExpression) {
 		t.Errorf("no pattern: %v", err)
+	}
+}
+
+// countedTopics counts how often its names are listed.
+type countedTopics struct {
+	topicTable
+	version, listed int64
+}
+
+func (t *countedTopics) TopicsVersion() int64 { return t.version }
+func (t *countedTopics) TopicNames() []string { t.listed++; return t.topicTable.TopicNames() }
+
+// Patterns are matched again only when topics have come or gone.
+func TestPatternsAreMatchedOnce(t *testing.T) {
+	topics := &countedTopics{topicTable: topicTable{"a1": 1, "a2": 1, "b": 1}}
+	s := &shard{topics: topics}
+	for range 10 {
+		if got := s.matchingTopics("a."); !slices.Equal(got, []string{"a1", "a2"}) {
+			t.Fatal(got)
+		}
+	}
+	if topics.listed != 1 {
+		t.Errorf("the topics were listed %d times", topics.listed)
+	}
+	topics.topicTable["a3"], topics.version = 1, 1
+	if got := s.matchingTopics("a."); !slices.Equal(got, []string{"a1", "a2", "a3"}) {
+		t.Error(got)
 	}
 }

@@ -60,6 +60,8 @@ func (t apacheTopics) TopicName(id ident.TopicID) (string, bool) {
 	return "", false
 }
 
+func (t apacheTopics) TopicsVersion() int64 { return -1 }
+
 func (t apacheTopics) TopicNames() []string { return slices.Sorted(maps.Keys(t.byName)) }
 
 func (t apacheTopics) PartitionCount(name string) int32 { return t.byName[name].partitions }

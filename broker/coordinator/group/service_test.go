@@ -35,6 +35,8 @@ func (t topicTable) TopicName(id ident.TopicID) (string, bool) {
 	return "", false
 }
 
+func (t topicTable) TopicsVersion() int64 { return -1 }
+
 func (t topicTable) TopicNames() []string { return slices.Sorted(maps.Keys(t)) }
 
 func (t topicTable) PartitionCount(name string) int32 { return t[name] }

@@ -23,6 +23,7 @@ type shard struct {
 	groups    map[string]*classicGroup
 	consumers map[string]*consumerGroup // a name is in one of the two maps
 	offsets   offsetStore
+	matched   map[string]matched // of patterns, so that they are matched only when topics come or go
 	timers    coordinator.Timers[timerKey]
 
 	// Of the operation that runs.
