@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -40,11 +41,11 @@ func TestInteropJavaConsumerReadsInItsRack(t *testing.T) {
 	for _, protocol := range []string{"classic", "consumer"} {
 		for rack, from := range map[string]int{"a": 1, "b": 3, "nowhere": 1} {
 			t.Run(protocol+"/"+rack, func(t *testing.T) {
-				out, err := exec.CommandContext(t.Context(), "java", "-cp", strings.TrimSpace(string(classpath)), "../../testdata/interop/RackConsumer.java", c.brokers[0].addr, workTopic, rack, protocol, fmt.Sprint(records)).CombinedOutput()
+				out, err := exec.CommandContext(t.Context(), "java", "-cp", strings.TrimSpace(string(classpath)), "../../testdata/interop/RackConsumer.java", c.brokers[0].addr, workTopic, rack, protocol, strconv.Itoa(records)).CombinedOutput()
 				if err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
-				for _, line := range strings.Split(string(out), "\n") {
+				for line := range strings.SplitSeq(string(out), "\n") {
 					var node, bytes int
 					if n, err := fmt.Sscanf(line, "%d: %d", &node, &bytes); n < 2 || err != nil {
 						continue

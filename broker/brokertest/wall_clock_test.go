@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -92,7 +93,7 @@ func TestWallClockJumps(t *testing.T) {
 	shift := func(by time.Duration, members ...*member) {
 		for _, m := range members {
 			jumps[m]++
-			if err := os.WriteFile(filepath.Join(shifts, fmt.Sprint(m.cmd.Process.Pid)), fmt.Append(nil, int64(by.Seconds())), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(shifts, strconv.Itoa(m.cmd.Process.Pid)), fmt.Append(nil, int64(by.Seconds())), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}

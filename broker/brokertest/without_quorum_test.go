@@ -2,7 +2,9 @@ package brokertest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,4 +104,54 @@ func createTopicOnce(ctx context.Context, t *testing.T, at *member, topic string
 		message = *answer.ErrorMessage
 	}
 	return fmt.Sprintf("%v %s", kerr.ErrorForCode(answer.ErrorCode), message)
+}
+
+// TestBrokersThatCannotReachTheirCoordinator stops the only coordinator in its tracks. The brokers say so, go on serving reads and acks=all, which nobody can take back who is not in sync,
+// and refuse acks=1 once they may have been fenced. When it wakes, all is as before.
+func TestBrokersThatCannotReachTheirCoordinator(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, clusterSpec{coordinators: 1, brokers: 2, everywhere: []string{"broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500"}})
+	adm := kadm.NewClient(c.client())
+	c.assign(workTopic, [][]int32{{1, 2}}, "min.insync.replicas", "2")
+	c.awaitInSync(adm)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	leader := c.brokers[0]
+	acked := []string{"before"}
+	all := leader.direct(-1)
+	c.until("the leader to take records", func(context.Context) bool { return rawProduce(ctx, all, leader, 2000, "before") == nil })
+	c.coordinators[0].pause()
+	one := leader.direct(1)
+	c.until("acks=1 to be refused", func(context.Context) bool {
+		return errors.Is(rawProduce(ctx, one, leader, 2000, "acks=1"), kerr.NotLeaderForPartition)
+	})
+	for i := range 20 {
+		value := number(i)
+		if err := rawProduce(ctx, all, leader, 5000, value); err != nil {
+			t.Errorf("acks=all, record %d: %v", i, err)
+			continue
+		}
+		acked = append(acked, value)
+	}
+	reader := leader.client(kgo.ConsumeTopics(workTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	seen := make(map[string]bool)
+	has := func() bool {
+		return !slices.ContainsFunc(acked, func(v string) bool { return !seen[v] })
+	}
+	for !has() && ctx.Err() == nil {
+		reader.PollFetches(ctx).EachRecord(func(r *kgo.Record) { seen[string(r.Value)] = true })
+	}
+	if !has() {
+		t.Errorf("read without a coordinator: %d records, acknowledged were %v", len(seen), acked)
+	}
+	c.changeIsRefused(t, leader, "cut-off", "NOT_CONTROLLER", "not in touch with the metadata quorum")
+	if text := leader.output.String(); !strings.Contains(text, "heartbeat failed") {
+		t.Error("the broker's log does not say that it can't reach the coordinator")
+	}
+	c.coordinators[0].resume()
+	if err := c.client(kgo.DefaultProduceTopic(workTopic), kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite()).ProduceSync(ctx, kgo.StringRecord("after")).FirstErr(); err != nil {
+		t.Errorf("acks=1, wherever the leader is now: %v", err)
+	}
+	c.awaitInSync(adm)
+	c.mustTool("topics", "--create", "--topic", "awake-again")
 }
