@@ -16,8 +16,7 @@ import (
 )
 
 // TestCombinedNodesWithoutQuorum takes the majority of three nodes away that are brokers and voters. The one that is left answers what it knows, serves reads of what it leads, and takes
-// records with acks=1; a change waits for a while and is refused with the reason. With the quorum back, changes go through. Then it is paused peers that are missing: nobody
-// can know whether they have elected another leader.
+// records with acks=1; a change waits for a while and is refused with the reason. With the quorum back, changes go through.
 func TestCombinedNodesWithoutQuorum(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, clusterSpec{brokers: 3, everywhere: []string{"broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500"}})
@@ -51,22 +50,6 @@ func TestCombinedNodesWithoutQuorum(t *testing.T) {
 	}
 	c.awaitInSync(adm)
 	c.mustTool("topics", "--create", "--topic", "with-the-quorum-back")
-
-	for _, b := range c.brokers[1:] {
-		b.pause()
-	}
-	c.until("acks=1 to be refused", func(ctx context.Context) bool {
-		err := rawProduce(ctx, last.direct(1), last, 2000, "who knows")
-		return err != nil && strings.Contains(err.Error(), "NOT_LEADER")
-	})
-	c.changeIsRefused(t, last, "cut-off", "NOT_CONTROLLER", "not in touch with the metadata quorum")
-	for _, b := range c.brokers[1:] {
-		b.resume()
-	}
-	c.until("a change", func(context.Context) bool {
-		out, err := c.tool("topics", "--create", "--topic", "awake-again", "--if-not-exists")
-		return err == nil && !strings.Contains(out, "Error")
-	})
 }
 
 // changeIsRefused asks one broker to create a topic until the refusal is as wanted: at first the broker may still be looking for another leader. What was refused for want of
