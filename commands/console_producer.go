@@ -130,7 +130,7 @@ func (o *consoleProducerOptions) parse(f *Factory, set *opt.Set) error {
 		o.Props["compression.type"] = set.String("compression-codec")
 	case set.Has("compression-codec"):
 		o.Props["compression.type"] = "gzip"
-	case o.Props["compression.type"] == "":
+	default: // whatever a configuration file says, as the original has it
 		o.Props["compression.type"] = "none"
 	}
 	o.Sync = set.Has("sync")

@@ -168,6 +168,21 @@ func TestKeysReachTheClient(t *testing.T) {
 	}
 }
 
+func TestAdminHasTimeForARequest(t *testing.T) {
+	for _, c := range []struct {
+		whole, request string
+		fails          bool
+	}{{"20000", "", true}, {"20000", "15000", false}, {"60000", "", false}} {
+		p := Properties{"default.api.timeout.ms": c.whole, "request.timeout.ms": c.request}
+		if c.request == "" {
+			delete(p, "request.timeout.ms")
+		}
+		if _, err := AdminOptions(p); (err != nil) != c.fails {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
 func TestBackoffFollowsTheSettings(t *testing.T) {
 	waits := func(p Properties) (out []time.Duration) {
 		for tries := 1; tries <= 4; tries++ {

@@ -37,6 +37,14 @@ func AdminOptions(p Properties) ([]kgo.Opt, error) {
 	if err := p.Check(Admin); err != nil {
 		return nil, err
 	}
+	const defaultRequestTimeout = 30_000
+	request, set := p.integer("request.timeout.ms")
+	if !set {
+		request = defaultRequestTimeout
+	}
+	if whole, set := p.integer("default.api.timeout.ms"); set && whole < request {
+		return nil, &ConfigError{Text: "The specified value of default.api.timeout.ms must be no smaller than the value of request.timeout.ms."}
+	}
 	if n, set := p.integer("retries"); set {
 		return []kgo.Opt{kgo.RequestRetries(int(n))}, nil
 	}
