@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ type side struct {
 	broker             testBroker
 	tools              toolbox
 	hasty              bool // differences are expected, or one was met: nothing waits long for them to go away
+	closed             bool // the broker wants to know who one is
 	fresh              bool // the answers are recorded: nobody knows what they should be
 }
 
@@ -180,6 +182,7 @@ var readingLine = regexp.MustCompile(` --?(list|describe)\b| describe\b|^get-off
 func (s *side) play(t *testing.T, all *table, seen func(*comparison, answer)) {
 	t.Helper()
 	dir := t.TempDir()
+	s.closed = slices.ContainsFunc(all.config, func(l string) bool { return strings.Contains(l, "SASL_") })
 	fill := strings.NewReplacer("$B", s.broker.bootstrap, "$C", s.broker.controller, "$DIR", dir, "$DATA", s.broker.data)
 	running := 0
 	for _, c := range all.lines {
@@ -228,6 +231,7 @@ func (s *side) play(t *testing.T, all *table, seen func(*comparison, answer)) {
 		if readOnly && got.String() != want.String() {
 			s.hasty = true // it is not the machine that is slow
 		}
+		s.awaitLeaders(t, c.line)
 		seen(c, got)
 	}
 }
@@ -259,6 +263,7 @@ func (s *side) prepare(t *testing.T, c *comparison, dir string, fill *strings.Re
 			if code != 0 {
 				t.Fatalf("%s: exit code %d\n%s%s", l, code, out, errOut)
 			}
+			s.awaitLeaders(t, rest)
 		case "& ":
 			name, line, _ := strings.Cut(rest, " ")
 			s.tools.start(t, name, splitWords(line))
@@ -285,6 +290,22 @@ func copyFile(t *testing.T, from, to string) {
 	}
 	if err := os.WriteFile(to, data, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// awaitLeaders waits, after a line that makes a topic, until the leaders of all partitions know that they lead: a producer that tries nothing again, as
+// verifiable-producer does, would lose what it sends before.
+func (s *side) awaitLeaders(t *testing.T, line string) {
+	t.Helper()
+	if s.closed || !strings.HasPrefix(line, "topics ") || !strings.Contains(line, "-create") {
+		return
+	}
+	var errOut string
+	if !poll(time.Minute, 50*time.Millisecond, func() bool {
+		_, errOut, _ = runKgo([]string{"get-offsets", "--bootstrap-server", s.broker.bootstrap})
+		return !strings.Contains(errOut, "Skip getting offsets") && !strings.Contains(errOut, "does not answer in time")
+	}) {
+		t.Logf("%s: after %s: %s", s, line, errOut) // a topic that is meant to have no leader
 	}
 }
 
