@@ -89,6 +89,8 @@ func (s *Server) controllerEndpoints() []metadata.Endpoint {
 
 func (m *membership) run(ctx context.Context) {
 	wait := time.Duration(0)
+	var unknown time.Time // since when the cluster has not known where this controller is
+	warned := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -100,12 +102,19 @@ func (m *membership) run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			m.log.Debug("the cluster could not be told where this controller is", "error", err)
 			wait = min(max(2*wait, membershipRetry), membershipRetryMax)
 		case told:
 			wait = membershipRetry // until what was committed has come here
 		default:
-			wait = membershipCheck
+			wait, unknown, warned = membershipCheck, time.Time{}, false
+			continue
+		}
+		if unknown.IsZero() {
+			unknown = time.Now()
+		}
+		if !warned && time.Since(unknown) > membershipPatience {
+			m.log.Warn("the cluster does not know where this controller is; it is told again and again", "endpoints", m.addresses(), "voters", m.known(), "answered", err == nil, "error", err)
+			warned = true
 		}
 	}
 }
@@ -219,6 +228,14 @@ func (m *membership) members(n *quorum.Node) []string {
 		}
 	}
 	return out
+}
+
+// known are the members that this node would ask, for a log line.
+func (m *membership) known() []string {
+	if n := m.quorum.late.node.Load(); n != nil {
+		return m.members(n)
+	}
+	return nil
 }
 
 func (m *membership) addresses() (out []string) {
