@@ -215,3 +215,35 @@ func readNumbersOnce(ctx context.Context, t *testing.T, p *process, topic string
 	}
 	return read, nil
 }
+
+// TestLostMetaProperties: a node with data does not begin anew as another cluster's because meta.properties is gone or empty. With the file it is what it was.
+func TestLostMetaProperties(t *testing.T) {
+	p := startProcess(t, []string{t.TempDir()})
+	adm := kadm.NewClient(p.client())
+	if _, err := adm.CreateTopic(t.Context(), 1, 1, nil, "kept"); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(p.dirs[0], "meta.properties")
+	saved, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, damage := range []func() error{func() error { return os.Remove(path) }, func() error { return os.WriteFile(path, nil, 0o600) }} {
+		p.kill()
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		p.launch()
+		p.awaitEnd()
+		if !strings.Contains(p.output.String(), "has a metadata log, and no meta.properties") {
+			t.Errorf("the node said\n%s", p.output)
+		}
+		if err := os.WriteFile(path, saved, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p.start()
+		if known, err := adm.ListTopics(t.Context(), "kept"); err != nil || known["kept"].Err != nil {
+			t.Errorf("with its meta.properties back: %v, %v", known, err)
+		}
+	}
+}

@@ -60,7 +60,8 @@ func foreignProducer(id int, program string, args ...string) func(context.Contex
 			w.t.Error(err)
 			return
 		}
-		defer context.AfterFunc(ctx, func() { _ = stdin.Close() })() // the end of its work
+		stop := context.AfterFunc(ctx, func() { _ = stdin.Close() }) // the end of its work
+		defer stop()
 		acked, sent := 0, -1
 		for lines := bufio.NewScanner(stdout); lines.Scan(); {
 			var number int
@@ -107,9 +108,8 @@ Producer({"bootstrap.servers": sys.argv[1], "transactional.id": "t"}).init_trans
 	if err == nil || !strings.Contains(string(out), "FATAL") || !strings.Contains(string(out), "transactions and share groups are not served") {
 		t.Errorf("librdkafka's init_transactions: %v\n%s", err, out)
 	}
-	out = nil
 	if os.Getenv("KAFKA_LAB_CMD") != "" {
-		out, err = exec.CommandContext(t.Context(), os.Getenv("KAFKA_LAB_CMD"), "producer-perf-test", "--bootstrap-server", n.Addr, "--topic", "t", "--num-records", "1",
+		out, err := exec.CommandContext(t.Context(), os.Getenv("KAFKA_LAB_CMD"), "producer-perf-test", "--bootstrap-server", n.Addr, "--topic", "t", "--num-records", "1",
 			"--record-size", "1", "--throughput", "-1", "--transactional-id", "t").CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "transactions and share groups are not served") {
 			t.Errorf("producer-perf-test with a transactional id: %v\n%s", err, out)

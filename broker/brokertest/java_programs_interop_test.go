@@ -94,8 +94,10 @@ func TestInteropConnectDistributed(t *testing.T) {
 func TestInteropMirrorMaker(t *testing.T) {
 	from, to := brokertest.Start(t), brokertest.Start(t)
 	file := filepath.Join(t.TempDir(), "mm.properties")
-	lines := []string{"clusters=A, B", "A.bootstrap.servers=" + from.Addr, "B.bootstrap.servers=" + to.Addr, "A->B.enabled=true", "B->A.enabled=false", "topics=orders", "groups=readers",
-		"sync.group.offsets.enabled=true", "offset.lag.max=0"}
+	lines := []string{
+		"clusters=A, B", "A.bootstrap.servers=" + from.Addr, "B.bootstrap.servers=" + to.Addr, "A->B.enabled=true", "B->A.enabled=false", "topics=orders", "groups=readers",
+		"sync.group.offsets.enabled=true", "offset.lag.max=0",
+	}
 	for _, key := range []string{"", "checkpoints.topic.", "heartbeats.topic.", "offset-syncs.topic.", "offset.storage.", "status.storage.", "config.storage."} {
 		lines = append(lines, key+"replication.factor=1")
 	}

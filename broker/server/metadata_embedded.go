@@ -38,6 +38,9 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 		clusterID = newClusterID(cfg.Quorum.Voters)
 	}
 	s.nodeID = s.chooseNodeID(1)
+	if err := s.refuseLostIdentity(); err != nil {
+		return err
+	}
 	voters, err := s.firstVoters()
 	if err != nil {
 		return err
@@ -97,6 +100,21 @@ func (s *Server) openEmbedded(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("replaying the metadata log: %w", ctx.Err())
 	}
+}
+
+// refuseLostIdentity refuses a metadata log whose meta.properties is gone or empty: with a new identity, this node would be nobody that the log knows, and
+// the replicas on its disk nobody's.
+func (s *Server) refuseLostIdentity() error {
+	dir := s.opts.Config.MetadataLogDir
+	p, _, err := storage.ReadMetaProperties(s.opts.FS, dir)
+	if err != nil || p.ClusterID != "" {
+		return nil //nolint:nilerr // an unreadable one is refused by who opens the directory
+	}
+	known, err := quorum.Look(s.opts.FS, dir)
+	if err != nil || !known.Log {
+		return err
+	}
+	return fmt.Errorf("%s has a metadata log, and no meta.properties that says whose it is: put the file back, with the cluster.id, node.id and directory.id that it had, or remove what is in the directory to begin anew without its data", dir)
 }
 
 // clusterOnDisk is the cluster that the directories belong to, "" where they are new.
