@@ -68,6 +68,7 @@ func newReport(o options, systems []system) *report {
 }
 
 func (r *report) add(sys system, name, unit string, v float64) {
+	fmt.Fprintf(os.Stderr, "  %s: %s %s\n", name, figure(v), unit) // what each round gave; the page has the medians
 	m := metric{name, unit}
 	if !slices.Contains(r.order, m) {
 		r.order = append(r.order, m)
