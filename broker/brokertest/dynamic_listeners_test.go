@@ -150,7 +150,7 @@ func TestListenersPortChangesAtTheNextStart(t *testing.T) {
 	}
 	n.Restart()
 	if got := at(after); !slices.Equal(got, []string{after}) {
-		t.Errorf("after the restart clients are sent to %v", got)
+		t.Errorf("after the restart, at %s, clients are sent to %v; it was at %s", after, got, before)
 	}
 }
 

@@ -29,7 +29,6 @@ type lifecycle struct {
 	incarnationID ident.UUID
 	registration  func() *kmsg.BrokerRegistrationRequest // listeners, rack, directories; the rest is filled in here
 	controller    requester
-	store         *metadata.Store
 	offlineDirs   func() []ident.UUID
 	previousEpoch int64             // of the last run, where that ended cleanly; -1: it didn't, or there was none
 	registered    func(epoch int64) // told of each new epoch
@@ -39,10 +38,12 @@ type lifecycle struct {
 	log           *slog.Logger
 
 	lease     lease
-	epoch     atomic.Int64  // -1 while not registered
-	following atomic.Bool   // the broker acts on the metadata
-	amended   atomic.Bool   // the registration has changed, and the controller is to hear of it
-	known     chan struct{} // closed when it is registered for the first time
+	epoch     atomic.Int64 // -1 while not registered
+	following atomic.Bool  // the broker acts on the metadata
+	amended   atomic.Bool  // the registration has changed, and the controller is to hear of it
+
+	seen      atomic.Pointer[metadata.Image] // what all publishers before this one, which is the last, have acted on
+	known     chan struct{}                  // closed when it is registered for the first time
 	know      sync.Once
 	unfenced  chan struct{}
 	unfence   sync.Once
@@ -167,15 +168,15 @@ func (l *lifecycle) beat(ctx context.Context) error {
 		case <-timer.C:
 		case <-l.wake:
 		}
-		stopping := l.stopping()
+		stopping, following := l.stopping(), l.following.Load() // in this order with amended: who follows has amended what there was to amend
 		if !stopping && l.amended.Load() {
 			l.tellAmended(ctx)
 		}
 		req := kmsg.NewPtrBrokerHeartbeatRequest()
 		req.BrokerID, req.BrokerEpoch = int32(l.nodeID), registered
-		req.CurrentMetadataOffset = l.store.Current().Provenance.LastOffset
-		// The broker stays fenced until it has seen its own registration: then it knows all partitions it has a part in.
-		req.WantFence = req.CurrentMetadataOffset < registered || !l.following.Load()
+		req.CurrentMetadataOffset = l.image().Provenance.LastOffset
+		// The broker stays fenced until it has seen its own registration: then it knows all partitions it has a part in. And until its endpoints are known.
+		req.WantFence = req.CurrentMetadataOffset < registered || !following || l.amended.Load()
 		req.WantShutdown = stopping
 		for _, d := range l.offlineDirs() {
 			req.OfflineLogDirs = append(req.OfflineLogDirs, d)
@@ -211,7 +212,11 @@ func (l *lifecycle) beat(ctx context.Context) error {
 				return nil
 			} else if !hb.IsFenced {
 				l.lease.renew(sent, l.session)
-				l.unfence.Do(func() { close(l.unfenced) })
+				if b := l.image().Broker(l.nodeID); b != nil && !b.Fenced {
+					l.unfence.Do(func() { close(l.unfenced) })
+				} else {
+					wait = min(wait, heartbeatRetry) // whoever asks this broker is to find it in the answer; OnMetadata says when
+				}
 			} else {
 				wait = min(wait, 10*time.Millisecond) // catching up: not to be slower than the metadata comes
 			}
@@ -221,6 +226,14 @@ func (l *lifecycle) beat(ctx context.Context) error {
 		}
 		timer.Reset(wait)
 	}
+}
+
+// image is the metadata that the broker acts on; what is newer its other parts may not have heard of yet.
+func (l *lifecycle) image() *metadata.Image {
+	if image := l.seen.Load(); image != nil {
+		return image
+	}
+	return metadata.NewImage(l.clusterID)
 }
 
 func (l *lifecycle) stopping() bool {
@@ -249,7 +262,8 @@ func (l *lifecycle) nudge() {
 }
 
 // OnMetadata makes lifecycle a metadata.Publisher: what the controller waits to hear is told at once.
-func (l *lifecycle) OnMetadata(delta *metadata.Delta, _ *metadata.Image) {
+func (l *lifecycle) OnMetadata(delta *metadata.Delta, image *metadata.Image) {
+	l.seen.Store(image)
 	fencedUs := slices.ContainsFunc(delta.ChangedBrokers, func(c metadata.BrokerChange) bool {
 		return c.ID == l.nodeID && c.New != nil && c.New.Fenced && c.New.Epoch == l.epoch.Load()
 	})

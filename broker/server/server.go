@@ -110,6 +110,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.startAdmin()
 	if cfg.IsBroker {
+		s.life.follow() // its listeners are where the dynamic configuration wants them, which the controller hears of first
 		if err := s.awaitUnfenced(ctx); err != nil {
 			return err
 		}
@@ -175,7 +176,6 @@ func (s *Server) followMetadata() {
 		s.cleaner.Start()
 		s.onStop(func(context.Context) { _ = s.cleaner.Close() })
 	}
-	s.life.follow()
 }
 
 func (s *Server) awaitRegistered(ctx context.Context) error {
@@ -194,7 +194,7 @@ func (s *Server) startLifecycle() {
 	cfg, l := s.state.config(), s.life
 	l.nodeID, l.clusterID = s.nodeID, s.quorum.clusterID()
 	l.previousEpoch, l.registered, l.session = s.storage.PreviousBrokerEpoch(), s.storage.SetBrokerEpoch, cfg.Quorum.SessionTimeout
-	l.registration, l.controller, l.store = s.registration, s.quorum, s.store
+	l.registration, l.controller = s.registration, s.quorum
 	l.offlineDirs = s.offlineDirectories
 	l.heartbeat, l.patience, l.log = cfg.Quorum.HeartbeatInterval, cfg.Quorum.RegistrationWait, s.log
 	ctx, cancel := context.WithCancel(context.Background())
