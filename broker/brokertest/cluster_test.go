@@ -45,6 +45,7 @@ type member struct {
 	name, verb, file string
 	paused           bool
 	prefix           []string     // of the command line
+	env              []string     // beside this process's
 	history          lockedBuffer // what earlier processes printed
 }
 
@@ -184,6 +185,7 @@ func (m *member) launch() {
 	line := slices.Concat(m.prefix, []string{path, m.verb, m.file})
 	m.cmd, m.output, m.done = exec.Command(line[0], line[1:]...), new(lockedBuffer), make(chan struct{})
 	m.cmd.Stdout, m.cmd.Stderr = m.output, m.output
+	m.cmd.Env = append(os.Environ(), m.env...)
 	if err := m.cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kgo-project/kgo/broker/ident"
+	"github.com/kgo-project/kgo/broker/invariants"
 )
 
 // dynamicQuorum is a cluster whose voters are in its log: three nodes with both roles, and a fourth, a controller that nobody added yet.
@@ -38,7 +39,8 @@ func startDynamicQuorum(t *testing.T) *dynamicQuorum {
 	}
 	for i := range 4 {
 		name := fmt.Sprintf("node-%d", i+1)
-		n := &member{process: process{t: t, addr: q.addrs[i]}, name: name, verb: "server", file: filepath.Join(q.dir, name+".properties")}
+		n := &member{process: process{t: t, addr: q.addrs[i]}, name: name, verb: "server", file: filepath.Join(q.dir, name+".properties"),
+			env: []string{invariants.LuckVariable + "=none"}} // the metadata shell reads one segment: there has to be one
 		q.nodes = append(q.nodes, n)
 		q.write(i)
 		if i < 3 {

@@ -4,6 +4,7 @@ package invariants
 
 import (
 	"math/rand/v2"
+	"os"
 	"sync"
 )
 
@@ -14,6 +15,15 @@ const Enabled = true
 var luck struct {
 	sync.Mutex
 	intN func(n int) int
+}
+
+// LuckVariable is the environment variable by which a test sets the luck of a process that it starts: "none" is [NoLuck].
+const LuckVariable = "KGO_INVARIANTS_LUCK"
+
+func init() {
+	if os.Getenv(LuckVariable) == "none" {
+		luck.intN = NoLuck
+	}
 }
 
 // Sometimes is true in percent of the calls, in builds with invariants: it offers the unlucky branch to the tests.
