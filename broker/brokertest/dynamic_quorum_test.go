@@ -39,8 +39,10 @@ func startDynamicQuorum(t *testing.T) *dynamicQuorum {
 	}
 	for i := range 4 {
 		name := fmt.Sprintf("node-%d", i+1)
-		n := &member{process: process{t: t, addr: q.addrs[i]}, name: name, verb: "server", file: filepath.Join(q.dir, name+".properties"),
-			env: []string{invariants.LuckVariable + "=none"}} // the metadata shell reads one segment: there has to be one
+		n := &member{
+			process: process{t: t, addr: q.addrs[i]}, name: name, verb: "server", file: filepath.Join(q.dir, name+".properties"),
+			env: []string{invariants.LuckVariable + "=none"}, // the metadata shell reads one segment: there has to be one
+		}
 		q.nodes = append(q.nodes, n)
 		q.write(i)
 		if i < 3 {
