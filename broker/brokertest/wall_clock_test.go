@@ -195,7 +195,7 @@ func init() {
 					atomic.StoreInt64(&time.WallShift, n)
 				}
 			}
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(10 * time.Millisecond) // how often the process looks for its shift; the test waits for what the shift does
 		}
 	}()
 }
